@@ -1,0 +1,1 @@
+"""The shell's plumbing: bus, store, clock, health, settings, lifecycle."""

@@ -1,0 +1,1 @@
+"""Coinbase's protocol on the wire, with real matching."""

@@ -1,0 +1,1 @@
+"""Approved intents to orders; order life cycle and fills."""

@@ -1,0 +1,1 @@
+"""The domains of all services in one process on a simulated clock."""

@@ -1,0 +1,1 @@
+"""Feedback store, attribution and counterfactuals."""

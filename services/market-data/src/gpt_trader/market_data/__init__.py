@@ -1,0 +1,1 @@
+"""Venue feed to clean ticks, candles, books and feed status."""

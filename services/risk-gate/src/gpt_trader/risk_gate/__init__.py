@@ -1,0 +1,1 @@
+"""Signals to sized, checked, approved intents; the only way to the venue."""
