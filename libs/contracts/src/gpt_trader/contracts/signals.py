@@ -1,0 +1,62 @@
+"""What a strategy asks for. A signal does not trade; the gate decides."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from gpt_trader.contracts.ids import SignalId
+from gpt_trader.contracts.message import Amount, Fraction, Instant, Message, Name, Positive, Product
+from pydantic import Field
+
+
+class Side(StrEnum):
+    """Direction of an order."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for buy, -1 for sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> "Side":
+        """The side that closes what this side opened."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Action(StrEnum):
+    """Enter increases the absolute position, exit only reduces it."""
+
+    ENTER = "enter"
+    EXIT = "exit"
+
+
+class Signal(Message):
+    """A strategy's request to enter or exit a position; sized and judged by the gate."""
+
+    signal_id: SignalId
+    strategy: Name
+    product: Product
+    action: Action
+    side: Side
+    confidence: Fraction
+    reference_price: Positive
+    stop_price: Positive | None
+    target_price: Positive | None
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    evidence: dict[str, Amount | str]
+    parameters_version: str
+    caused_by: str
+    created_at: Instant
+    expires_at: Instant
+
+
+class NoTrade(Message):
+    """Why a strategy did nothing in a cycle."""
+
+    strategy: Name
+    product: Product
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    evidence: dict[str, Amount | str]
+    decided_at: Instant
