@@ -1,0 +1,1 @@
+"""The gate's decisions: pure functions over frozen values, with time passed in."""
