@@ -1,0 +1,97 @@
+"""The shape of the sources: what a reader may rely on without looking."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted([*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py")])
+LONGEST_MODULE = 400
+LONGEST_FUNCTION = 60
+BANNED_WORDS = (
+    "Manager", "Helper", "Coordinator", "Orchestrator", "Engine", "Processor", "Util", "Common", "Mixin", "Impl",
+)  # fmt: skip
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(next(parent for parent in path.parents if parent.name == "src")).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {module_name(path): ast.parse(path.read_text()) for path in SOURCES}
+PATHS = {module_name(path): path for path in SOURCES}
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_source_guesses_at_attributes(module: str) -> None:
+    calls = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+
+    assert not [call.lineno for call in calls if call.func.id in {"getattr", "hasattr"}]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("module", [name for name in TREES if ".domain" in name or ".contracts" in name])
+def test_money_code_has_no_float(module: str) -> None:
+    names = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.Name) and node.id == "float"]
+    literals = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.Constant) and type(node.value) is float]
+
+    assert not [node.lineno for node in [*names, *literals]]
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_a_module_is_one_idea_that_fits_a_few_screens(module: str) -> None:
+    assert len(PATHS[module].read_text().splitlines()) <= LONGEST_MODULE
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_a_function_fits_a_screen(module: str) -> None:
+    too_long = {
+        node.name: node.end_lineno - node.lineno
+        for node in functions(TREES[module])
+        if node.end_lineno is not None and node.end_lineno - node.lineno > LONGEST_FUNCTION
+    }
+
+    assert not too_long
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_names_say_what_a_thing_does(module: str) -> None:
+    classes = [node.name for node in ast.walk(TREES[module]) if isinstance(node, ast.ClassDef)]
+
+    assert not [name for name in classes if any(word in name for word in BANNED_WORDS)]
+
+
+def test_the_namespace_package_has_no_init() -> None:
+    assert not list(ROOT.glob("*/*/src/gpt_trader/__init__.py"))
+
+
+def test_every_module_is_reached_from_an_entry_point() -> None:
+    waiting = [name for name in TREES if name.endswith(".__main__")]
+    for pyproject in ROOT.glob("services/*/pyproject.toml"):
+        points = tomllib.loads(pyproject.read_text())["project"].get("entry-points", {})
+        waiting += [target.split(":")[0] for group in points.values() for target in group.values()]
+    waiting += ["gpt_trader.runtime.infrastructure.provision"]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in TREES and name not in reached:
+            reached.add(name)
+            waiting += imports(name)
+
+    assert not sorted(name for name in TREES if name not in reached)
+
+
+def imports(module: str) -> list[str]:
+    found = [module.rsplit(".", 1)[0]]
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
