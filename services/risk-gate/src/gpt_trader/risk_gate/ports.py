@@ -24,15 +24,15 @@ class GateError(Exception):
     """Something the gate depends on did not do its part."""
 
 
-class VenueUnavailable(GateError):
+class VenueUnavailable(GateError):  # noqa: N818 - named for the condition
     """Nothing happened at the venue; trying again is safe."""
 
 
-class OutcomeUnknown(GateError):
+class OutcomeUnknown(GateError):  # noqa: N818 - named for the condition
     """Something may have happened at the venue; only a listing can tell."""
 
 
-class StoreUnavailable(GateError):
+class StoreUnavailable(GateError):  # noqa: N818 - named for the condition
     """The state store did not answer in time, or refused to write."""
 
 
