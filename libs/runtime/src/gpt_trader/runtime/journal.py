@@ -1,0 +1,195 @@
+"""An append-only, hash-chained, fsynced file: what it returned from `append` has happened, whatever crashes next."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import orjson
+
+from gpt_trader.contracts.message import GENESIS_HASH, canonical, digest
+from gpt_trader.runtime import logs
+
+log = logs.get("journal")
+
+
+class JournalCorrupt(Exception):
+    """The file was changed after it was written; the message names file, line and reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One record: `hash` covers sequence, kind, payload and the previous hash."""
+
+    sequence: int
+    kind: str
+    payload: Any
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The chain is whole; `torn_bytes` is what a crash left of an append that never returned."""
+
+    entries: int
+    head: str
+    torn_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """The chain breaks at line `at` (from 1)."""
+
+    at: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Journal:
+    """An open journal; one process writes it."""
+
+    path: Path
+    _file: BinaryIO
+    _sequence: int
+    _head: str
+    _is_failed: bool = field(default=False)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Check the whole chain and open for appending; raises JournalCorrupt, cuts a torn last line."""
+        is_made_now = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        if is_made_now:
+            _sync_folder(path.parent)
+        match verify(path):
+            case Broken(at=at, reason=reason):
+                raise JournalCorrupt(f"{path} line {at}: {reason}")
+            case Verified(entries=entries, head=head, torn_bytes=torn):
+                file = path.open("r+b", buffering=0)
+        if torn:
+            log.warning("journal_tail_cut", path=str(path), bytes=torn, entries=entries)
+            file.truncate(path.stat().st_size - torn)
+            os.fsync(file.fileno())
+        file.seek(0, os.SEEK_END)
+        return cls(path, file, entries, head)
+
+    @property
+    def head(self) -> str:
+        """The hash of the last entry: it stands for the whole history."""
+        return self._head
+
+    @property
+    def sequence(self) -> int:
+        """The number of entries, which is the sequence of the last one."""
+        return self._sequence
+
+    def append(self, kind: str, payload: object) -> Entry:
+        """Write one entry; it is on disk when this returns. The payload is anything that has a canonical form."""
+        return self.append_all([(kind, payload)])[0]
+
+    def append_all(self, records: Sequence[tuple[str, object]]) -> tuple[Entry, ...]:
+        """Write several entries with one wait for the disk. A failed write makes the journal unusable."""
+        if self._is_failed:
+            raise OSError(f"{self.path}: an earlier write failed, so what the disk holds is unknown: restart")
+        lines, entries = [], []
+        sequence, head = self._sequence, self._head
+        for kind, payload in records:
+            sequence += 1
+            line, entry = _chained(sequence, kind, payload, head)
+            head = entry.hash
+            lines.append(line)
+            entries.append(entry)
+        self._is_failed = True
+        self._write(b"".join(lines))
+        os.fsync(self._file.fileno())
+        self._is_failed = False
+        self._sequence, self._head = sequence, head
+        return tuple(entries)
+
+    def entries(self) -> Iterator[Entry]:
+        """Read back everything written, in order."""
+        yield from _entries(self.path)
+
+    def close(self) -> None:
+        """Close the file; everything is on disk already."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def _write(self, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[self._file.write(view) :]
+
+
+def verify(path: Path) -> Verified | Broken:
+    """Check every line of the chain without changing the file."""
+    head, count, line = GENESIS_HASH, 0, b""
+    with path.open("rb") as lines:
+        for count, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return Verified(entries=count - 1, head=head, torn_bytes=len(line))
+            checked = _checked(line, count, head)
+            if isinstance(checked, Broken):
+                return checked
+            head = checked.hash
+    return Verified(entries=count, head=head, torn_bytes=0)
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Read a journal that this process does not own, in order, without its torn tail."""
+    yield from _entries(path)
+
+
+def _entries(path: Path) -> Iterator[Entry]:
+    head = GENESIS_HASH
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            checked = _checked(line, number, head)
+            if isinstance(checked, Broken):
+                raise JournalCorrupt(f"{path} line {checked.at}: {checked.reason}")
+            head = checked.hash
+            yield checked
+
+
+def _chained(sequence: int, kind: str, payload: object, previous: str) -> tuple[bytes, Entry]:
+    body = canonical({"seq": sequence, "kind": kind, "payload": payload, "prev": previous})
+    own_hash = digest(body)
+    line = body[:-1] + b',"~hash":"' + own_hash.encode() + b'"}\n'
+    return line, Entry(
+        sequence=sequence, kind=kind, payload=orjson.loads(body)["payload"], previous=previous, hash=own_hash
+    )
+
+
+_SUFFIX_LENGTH = len(',"~hash":"') + 64 + len('"}\n')
+
+
+def _checked(line: bytes, number: int, previous: str) -> Entry | Broken:
+    """Recompute the hash over the exact bytes written, then look at what they say."""
+    body = line[:-_SUFFIX_LENGTH] + b"}"
+    own_hash = digest(body)
+    if line[-_SUFFIX_LENGTH:] != b',"~hash":"' + own_hash.encode() + b'"}\n':
+        return Broken(at=number, reason="the hash does not match the content")
+    record = orjson.loads(body)
+    if record["seq"] != number:
+        return Broken(at=number, reason=f"sequence {record['seq']} where {number} belongs")
+    if record["prev"] != previous:
+        return Broken(at=number, reason="the previous hash is not that of the line before")
+    return Entry(sequence=number, kind=record["kind"], payload=record["payload"], previous=previous, hash=own_hash)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,53 @@
+"""Keeps the inputs of a pure service in arrival order, so that a run can be repeated bit for bit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class Input(BaseModel):
+    """One recorded input: when it was handled (trading time), on which subject it came, and its exact text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+    subject: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Appends inputs to a file without waiting for the disk; without a file it costs one comparison."""
+
+    _sink: BinaryIO | None
+
+    def record(self, at: datetime, subject: str, payload: bytes) -> None:
+        """Append one input."""
+        if self._sink is not None:
+            line = {"at": at, "subject": subject, "payload": payload.decode()}
+            self._sink.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def recorder(record_dir: Path | None, service: str) -> Iterator[Recorder]:
+    """Open `<record_dir>/<service>.jsonl` for appending; no directory means that nothing is recorded."""
+    if record_dir is None:
+        yield Recorder(None)
+        return
+    record_dir.mkdir(parents=True, exist_ok=True)
+    with (record_dir / f"{service}.jsonl").open("ab") as sink:
+        yield Recorder(sink)
+
+
+def recorded(path: Path) -> Iterator[Input]:
+    """Read a recording back, in order; a last line torn by a crash is left out."""
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                yield Input.model_validate_json(line)

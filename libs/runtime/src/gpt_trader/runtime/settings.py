@@ -1,0 +1,142 @@
+"""Settings of a service: command line, then profile file, then environment, then defaults; each knows its origin."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Self, TypeVar
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from gpt_trader.contracts.message import Instant
+from gpt_trader.runtime.clock import Rate, require_complete
+from gpt_trader.runtime.logs import Format, Level, is_secret
+from gpt_trader.runtime.options import add_options, from_text, given_options
+from gpt_trader.runtime.profile import ProfileUnreadable, Value, read_profile
+
+SHARED_SECTION = "runtime"
+"""The profile's section that all services read."""
+REFUSED = 2
+"""Exit code of a process whose settings were refused."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told; services add their own fields."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    nats_url: Annotated[str, Field(description="address of the bus")] = "nats://127.0.0.1:4222"
+    nats_seed_file: Annotated[Path | None, Field(description="file (0600) with this service's nkey seed")] = None
+    health_host: Annotated[str, Field(description="address of the health and metrics server")] = "127.0.0.1"
+    health_port: Annotated[
+        int, Field(ge=0, le=65535, description="port of the health and metrics server; 0 = any free port")
+    ] = 0
+    log_level: Annotated[Level, Field(description="least severe event that is logged")] = "info"
+    log_format: Annotated[Format, Field(description="json for machines, console for people")] = "json"
+    otlp_endpoint: Annotated[str | None, Field(description="OTLP/HTTP address that receives traces")] = None
+    clock_origin: Annotated[Instant | None, Field(description="real time at which the scaled clock started")] = None
+    clock_start: Annotated[Instant | None, Field(description="trading time at the clock's origin")] = None
+    clock_rate: Annotated[Rate, Field(description="seconds of trading time per second of real time")] = Decimal(1)
+    run_dir: Annotated[Path | None, Field(description="folder in which the service leaves its health address")] = None
+
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @override
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from `load`, which knows their order and remembers where each came from."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _clock_is_complete(self) -> Self:
+        require_complete(self)
+        return self
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(model: type[S], *, service: str, argv: Sequence[str]) -> S:
+    """Read a service's settings; SystemExit(2) names place, field, value and reason of everything that is wrong."""
+    prefix = service.upper().replace("-", "_") + "_"
+    parser = argparse.ArgumentParser(
+        prog=service,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"Each setting can also stand in the profile (sections `{SHARED_SECTION}:` and `{service}:`) or in the\n"
+        f"environment (--nats-url is {prefix}NATS_URL). The command line wins, then the profile, then the environment.",
+    )
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="YAML file with settings")
+    add_options(parser, model)
+    options = parser.parse_args(argv)
+    try:
+        found = {
+            **_from_environment(model, prefix),
+            **_from_profile(model, service, options.profile),
+            **given_options(model, options),
+        }
+    except ProfileUnreadable as error:
+        _refuse(service, [str(error)])
+    try:
+        settings = model(**{name: from_text(model.model_fields[name], value.content) for name, value in found.items()})
+    except ValidationError as error:
+        _refuse(service, [_explained(problem, found, prefix) for problem in error.errors(include_url=False)])
+    settings._origins = {name: value.origin for name, value in found.items()}  # noqa: SLF001 - our own private attribute
+    return settings
+
+
+def origins(settings: ServiceSettings) -> Mapping[str, str]:
+    """Where each value came from: a command-line option, `file:line`, an environment variable or `default`."""
+    return {name: settings._origins.get(name, "default") for name in type(settings).model_fields}  # noqa: SLF001 - as above
+
+
+def _from_environment(model: type[ServiceSettings], prefix: str) -> dict[str, Value]:
+    names = {name: prefix + name.upper() for name in model.model_fields}
+    environment = os.environ  # noqa: TID251 - this is settings.py
+    return {name: Value(environment[key], f"${key}") for name, key in names.items() if key in environment}
+
+
+def _from_profile(model: type[ServiceSettings], service: str, path: Path | None) -> dict[str, Value]:
+    if path is None:
+        return {}
+    sections = read_profile(path)
+    shared, own = sections.get(SHARED_SECTION, {}), sections.get(service, {})
+    for section, values, known in (
+        (SHARED_SECTION, shared, ServiceSettings.model_fields),
+        (service, own, model.model_fields),
+    ):
+        unknown = [
+            f"{value.origin}: {section}.{key} is no setting" for key, value in values.items() if key not in known
+        ]
+        if unknown:
+            raise ProfileUnreadable("; ".join(unknown))
+    return {**shared, **own}
+
+
+def _explained(problem: Mapping[str, Any], found: Mapping[str, Value], prefix: str) -> str:
+    field = ".".join(str(part) for part in problem["loc"]) or "settings"
+    name = field.split(".", maxsplit=1)[0]
+    if problem["type"] == "missing" and name not in found:
+        option = name.replace("_", "-")
+        return f"{field} is missing: give --{option}, the profile's {name}, or {prefix}{name.upper()}"
+    if name not in found:
+        return f"{field}: {problem['msg']}"
+    shown = "(hidden)" if is_secret(name) else repr(found[name].content)
+    return f"{found[name].origin}: {field} = {shown}: {problem['msg']}"
+
+
+def _refuse(service: str, problems: Sequence[str]) -> NoReturn:
+    for problem in problems:
+        sys.stderr.write(f"{service}: settings refused: {problem}\n")
+    raise SystemExit(REFUSED)
