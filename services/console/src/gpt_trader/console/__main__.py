@@ -1,0 +1,28 @@
+"""The `gpt-trader` command."""
+
+import typer
+
+from gpt_trader.console.commands import act, audit, look
+from gpt_trader.console.commands.up import up
+
+app = typer.Typer(
+    name="gpt-trader",
+    help="Run, watch and stop GPT-Trader. Every command has --help; those that print also have --json.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    up, look.status, look.watch, look.positions, look.orders, look.decisions, look.explain,
+    act.kill, act.reset, act.pause, act.resume, act.reduce_only, act.flatten,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(audit.app, name="audit")
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The console's contact with the world: bus, terminal, files."""

@@ -1,0 +1,34 @@
+"""Reads what the streams keep."""
+
+from typing import TypeVar
+
+from gpt_trader.console.domain.chain import Records
+from gpt_trader.contracts.decisions import Decision
+from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
+from gpt_trader.contracts.message import Message
+from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.runtime.bus import Bus
+
+M = TypeVar("M", bound=Message)
+
+
+async def load(bus: Bus, stream: str, model: type[M], subject: str | None = None) -> list[M]:
+    """Read all kept messages of one kind, oldest first."""
+    return [model.decode(received.payload) async for received in bus.history(stream, subject_filter=subject)]
+
+
+async def last_of(bus: Bus, stream: str, subject: str, model: type[M]) -> M | None:
+    """Read the last message on a subject; None = there never was one."""
+    received = await bus.last(stream, subject)
+    return None if received is None else model.decode(received.payload)
+
+
+async def story_records(bus: Bus) -> Records:
+    """Read everything a story can be put together from."""
+    envelopes = await load(bus, "INTENTS", SignedIntent, "intents.approved.>")
+    return Records(
+        decisions=await load(bus, "DECISIONS", Decision),
+        intents=[ApprovedIntent.decode(envelope.payload) for envelope in envelopes],
+        orders=await load(bus, "ORDERS", OrderEvent),
+        fills=await load(bus, "FILLS", Fill),
+    )

@@ -1,0 +1,1 @@
+"""The commands of `gpt-trader`, grouped by what an operator is doing."""

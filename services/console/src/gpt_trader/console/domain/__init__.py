@@ -1,0 +1,1 @@
+"""What the console derives from messages: pure values, no terminal, no bus."""

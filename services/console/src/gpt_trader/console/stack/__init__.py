@@ -1,0 +1,1 @@
+"""The whole system on one machine: secrets, configuration, processes, supervision."""

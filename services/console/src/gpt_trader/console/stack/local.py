@@ -1,0 +1,182 @@
+"""Starts the whole system in order, watches over it, and takes it down in the reverse order."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from gpt_trader.console.connection import Manifest, RunningProcess
+from gpt_trader.console.stack.configuration import Exchange, profile_of, write_profile
+from gpt_trader.console.stack.folder import RunFolder
+from gpt_trader.console.stack.plan import SERVICES, Plan, Ports
+from gpt_trader.console.stack.process import Process, ProcessFailed
+from gpt_trader.console.stack.secrets import Secrets, make_secrets
+from gpt_trader.runtime.clock import Clock, ClockSettings
+from gpt_trader.runtime.infrastructure.provision import provision
+from gpt_trader.runtime.infrastructure.servers import nats_command, redis_command
+
+READY_WITHIN = 30.0
+"""Seconds a process may take until it is ready."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LocalStack:
+    """Everything that runs; `say` is told of each step as it is taken."""
+
+    plan: Plan
+    ports: Ports
+    folder: RunFolder
+    clock: Clock
+    say: Callable[[str], None]
+    processes: list[Process] = field(default_factory=list)
+    _healths: dict[str, str] = field(default_factory=dict)
+
+    async def start(self) -> Manifest:
+        """Bring everything up until all services are ready; raises ProcessFailed naming what did not come up."""
+        secrets = make_secrets(self.folder, self.clock.wall())
+        await self._start_infrastructure(secrets)
+        clock = ClockSettings(
+            clock_origin=self.clock.wall(), clock_start=self.plan.start, clock_rate=self.plan.rate
+        )  # fmt: skip
+        exchange = await self._start_exchange(clock)
+        write_profile(self.folder.profile, profile_of(self.plan, self.ports, self.folder, exchange, clock))
+        for service in SERVICES:
+            await self._start(service, [sys.executable, "-m", _module(service), "--profile", str(self.folder.profile)])
+            self._healths[service] = f"http://127.0.0.1:{self.ports.health[service]}"
+        await self._wait_until_ready()
+        manifest = self._manifest(exchange, clock)
+        self.folder.manifest.write_bytes(orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
+        return manifest
+
+    async def supervise(self) -> None:
+        """Restart what dies, until cancelled; raises ProcessFailed when something can't be brought back."""
+        async with asyncio.TaskGroup() as group:
+            for process in self.processes:
+                group.create_task(process.supervise())
+
+    async def stop(self) -> None:
+        """End everything in reverse order; nothing is left running."""
+        self.folder.manifest.unlink(missing_ok=True)
+        for process in reversed(self.processes):
+            await process.stop()
+
+    async def _start_infrastructure(self, secrets: Secrets) -> None:
+        nats = self.folder.of("nats")
+        (nats / "nats-server.conf").write_text(secrets.nats_config(nats, self.ports))
+        await self._start("nats", nats_command(nats / "nats-server.conf"))
+        redis = self.folder.of("redis")
+        secrets.write_redis(redis, self.ports.redis)
+        await self._start("redis", redis_command(redis / "redis.conf"))
+        await provision(f"nats://127.0.0.1:{self.ports.nats}", secrets.provisioner_seed)
+        self.say(f"bus nats://127.0.0.1:{self.ports.nats}, state store redis://127.0.0.1:{self.ports.redis}")
+
+    async def _start_exchange(self, clock: ClockSettings) -> Exchange:
+        state = self.folder.of("exchange-sim")
+        argv = [sys.executable, "-m", "gpt_trader.exchange_sim", *exchange_options(self.plan, self.ports, state, clock)]
+        process = await self._start("exchange-sim", argv)
+        announced = await _announcement(process)
+        self.say(f"exchange-sim https://{announced.rest} (books and faults: {announced.admin})")
+        return announced
+
+    async def _start(self, name: str, argv: list[str]) -> Process:
+        process = Process(name=name, argv=argv, log=self.folder.log(name))
+        self.processes.append(process)
+        await process.start()
+        return process
+
+    async def _wait_until_ready(self) -> None:
+        waiting = dict(self._healths)
+        deadline = asyncio.get_running_loop().time() + READY_WITHIN
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            while waiting:
+                for service in list(waiting):
+                    process = next(process for process in self.processes if process.name == service)
+                    if process.pid is None:
+                        raise ProcessFailed(f"{service} ended at start: {process.last_words()} (log: {process.log})")
+                    if await _is_ready(session, waiting[service]):
+                        del waiting[service]
+                        self.say(f"{service} is ready: {self._healths[service]}/health")
+                if asyncio.get_running_loop().time() > deadline:
+                    raise ProcessFailed(
+                        f"not ready after {READY_WITHIN:g} s: {', '.join(waiting)} (logs: {self.folder.root / 'logs'})"
+                    )
+                await asyncio.sleep(0.1)
+
+    def _manifest(self, exchange: Exchange, clock: ClockSettings) -> Manifest:
+        return Manifest(
+            supervisor_pid=os.getpid(),
+            nats_url=f"nats://127.0.0.1:{self.ports.nats}",
+            nats_monitor=f"http://127.0.0.1:{self.ports.nats_monitor}",
+            operator_seed=self.folder.seed("operator"),
+            gate_journal=self.folder.of("risk-gate") / "journal" / "gate.jsonl",
+            feedback_store=self.folder.of("learning") / "store",
+            exchange_rest=exchange.rest,
+            exchange_admin=exchange.admin,
+            clock=clock,
+            processes=tuple(
+                RunningProcess(name=process.name, pid=process.pid or 0, health=self._healths.get(process.name), log=process.log)
+                for process in self.processes
+            ),
+        )
+
+
+@asynccontextmanager
+async def running(stack: LocalStack) -> AsyncIterator[Manifest]:
+    """Start, supervise in the background, and always stop."""
+    try:
+        manifest = await stack.start()
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(stack.supervise())
+            yield manifest
+            watch.cancel()
+    finally:
+        await stack.stop()
+
+
+def exchange_options(plan: Plan, ports: Ports, state: Path, clock: ClockSettings) -> list[str]:
+    """Spell the exchange's command line."""
+    options: dict[str, object] = {
+        "--port": ports.exchange,
+        "--admin-port": ports.exchange_admin,
+        "--state-dir": state,
+        "--seed": plan.seed,
+        "--products": ",".join(plan.products),
+        "--ticks-per-second": plan.ticks_per_second,
+        "--clock-rate": clock.clock_rate,
+    }
+    if clock.clock_origin is not None and clock.clock_start is not None:
+        options |= {"--clock-origin": clock.clock_origin.isoformat(), "--clock-start": clock.clock_start.isoformat()}
+    words = [str(word) for option in options.items() for word in option]
+    for path in plan.replay:
+        words += ["--replay", str(path)]
+    return words
+
+
+async def _announcement(process: Process) -> Exchange:
+    deadline = asyncio.get_running_loop().time() + READY_WITHIN
+    while asyncio.get_running_loop().time() < deadline:
+        for line in process.log.read_bytes().splitlines():
+            if line.startswith(b'{"rest"'):
+                return Exchange.model_validate_json(line)
+        if process.pid is None:
+            raise ProcessFailed(f"exchange-sim refused to start: {process.last_words()} (log: {process.log})")
+        await asyncio.sleep(0.05)
+    raise ProcessFailed(f"exchange-sim said nothing within {READY_WITHIN:g} s (log: {process.log})")
+
+
+async def _is_ready(session: aiohttp.ClientSession, health: str) -> bool:
+    try:
+        async with session.get(f"{health}/readyz") as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def _module(service: str) -> str:
+    return f"gpt_trader.{service.replace('-', '_')}"
