@@ -24,15 +24,15 @@ class GateError(Exception):
     """Something the gate depends on did not do its part."""
 
 
-class VenueUnavailable(GateError):  # noqa: N818 - named for the condition
+class VenueUnavailable(GateError):
     """Nothing happened at the venue; trying again is safe."""
 
 
-class OutcomeUnknown(GateError):  # noqa: N818 - named for the condition
+class OutcomeUnknown(GateError):
     """Something may have happened at the venue; only a listing can tell."""
 
 
-class StoreUnavailable(GateError):  # noqa: N818 - named for the condition
+class StoreUnavailable(GateError):
     """The state store did not answer in time, or refused to write."""
 
 

@@ -1,0 +1,23 @@
+"""The limit price: marketable, inside the collar, rounded toward less risk."""
+
+from decimal import Decimal
+
+from gpt_trader.contracts.market import ProductSpec, Tick
+from gpt_trader.contracts.signals import Side
+from gpt_trader.risk_gate.domain.increments import BPS, ONE, ceil_to, floor_to
+from gpt_trader.risk_gate.domain.policy import PriceLimits
+
+
+def limit_price(side: Side, tick: Tick, spec: ProductSpec, limits: PriceLimits) -> Decimal:
+    """Return a price that crosses the touch by at most `crossing_bps` and leaves the mark by at most `collar_bps`."""
+    crossing = limits.crossing_bps / BPS
+    collar = limits.collar_bps / BPS
+    mark = tick.mid
+    if side is Side.BUY:
+        return floor_to(min(tick.ask * (ONE + crossing), mark * (ONE + collar)), spec.price_increment)
+    return ceil_to(max(tick.bid * (ONE - crossing), mark * (ONE - collar)), spec.price_increment)
+
+
+def distance_bps(price: Decimal, mark: Decimal) -> Decimal:
+    """Return how far a price is from the mark, in basis points of the mark."""
+    return abs(price - mark) / mark * BPS
