@@ -1,0 +1,1 @@
+"""The folder of Parquet files and the write-ahead segments before it."""

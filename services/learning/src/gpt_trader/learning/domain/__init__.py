@@ -1,0 +1,1 @@
+"""Pure folds and judgements over what was recorded."""
