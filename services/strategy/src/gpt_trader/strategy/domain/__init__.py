@@ -1,0 +1,1 @@
+"""What a strategy sees, decides and asks for: pure, so that a replay gives the same signals."""
