@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from gpt_trader.contracts.message import Command, Product
 from pydantic import Field
+
+from gpt_trader.contracts.message import Command, Product
 
 
 class OperatorCommand(Command):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from gpt_trader.contracts.ids import DecisionId, IntentId
 from gpt_trader.contracts.market import BookSummary, FeedStatus, ProductSpec, Tick
-from gpt_trader.contracts.message import Amount, Hash, Instant, Message, Product
+from gpt_trader.contracts.message import Amount, Hash, Instant, Message, Product, Remark
 from gpt_trader.contracts.signals import Signal
 
 
@@ -71,7 +71,7 @@ class Decision(Message):
     notional: Amount
     limit_price: Amount | None
     market: MarketView
-    account: Mapping[str, Amount | str]
+    account: Mapping[str, Remark]
     policy_version: str
     trading_state: str
     intent_id: IntentId | None

@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from gpt_trader.contracts.ids import ClientOrderId, DecisionId, IntentId, SignalId, VenueOrderId
 from gpt_trader.contracts.message import Command, Hash, Instant, Message, Name, NonNegative, Positive, Product
 from gpt_trader.contracts.signals import Side
-from pydantic import Field
 
 
 class Purpose(StrEnum):

@@ -4,8 +4,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from gpt_trader.contracts.message import Amount, Instant, Message, Name, NonNegative, Positive, Product
 from pydantic import Field
+
+from gpt_trader.contracts.message import Amount, Instant, Message, Name, NonNegative, Positive, Product
 
 Interval = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[smhd]$")]
 """Length of a candle: `15s`, `1m`, `5m`, `15m`, `1h`, `6h`, `1d`."""

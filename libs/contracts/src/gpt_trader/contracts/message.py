@@ -29,6 +29,8 @@ Amount = Annotated[Decimal, AfterValidator(_finite)]
 Positive = Annotated[Decimal, AfterValidator(_finite), Field(gt=0)]
 NonNegative = Annotated[Decimal, AfterValidator(_finite), Field(ge=0)]
 Fraction = Annotated[Decimal, AfterValidator(_finite), Field(ge=0, le=1)]
+Remark = Annotated[Decimal | str, AfterValidator(str)]
+"""A figure or a word of evidence; a number is kept as its spelling, so that both survive the wire unchanged."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """A word that is safe as one token of a subject."""

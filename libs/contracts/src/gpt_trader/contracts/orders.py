@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Annotated
 
+from pydantic import Field
+
 from gpt_trader.contracts.ids import ClientOrderId, FillId, IntentId, VenueOrderId
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.contracts.message import Amount, Instant, Message, Name, NonNegative, Positive, Product
 from gpt_trader.contracts.signals import Side
-from pydantic import Field
 
 
 class OrderStatus(StrEnum):

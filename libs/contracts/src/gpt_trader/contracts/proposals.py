@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from gpt_trader.contracts.message import Amount, Command, Instant, Message, Name
 from pydantic import Field
+
+from gpt_trader.contracts.message import Amount, Command, Instant, Message, Name, Remark
 
 
 class ParameterChange(Message):
@@ -20,7 +21,7 @@ class Proposal(Message):
     proposal_id: Name
     strategy: Name
     changes: Annotated[tuple[ParameterChange, ...], Field(min_length=1)]
-    evidence: dict[str, Amount | str]
+    evidence: dict[str, Remark]
     created_at: Instant
     expires_at: Instant
 

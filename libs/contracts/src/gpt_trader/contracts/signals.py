@@ -3,9 +3,10 @@
 from enum import StrEnum
 from typing import Annotated
 
-from gpt_trader.contracts.ids import SignalId
-from gpt_trader.contracts.message import Amount, Fraction, Instant, Message, Name, Positive, Product
 from pydantic import Field
+
+from gpt_trader.contracts.ids import SignalId
+from gpt_trader.contracts.message import Fraction, Instant, Message, Name, Positive, Product, Remark
 
 
 class Side(StrEnum):
@@ -45,7 +46,7 @@ class Signal(Message):
     stop_price: Positive | None
     target_price: Positive | None
     reason: Annotated[str, Field(min_length=1, max_length=400)]
-    evidence: dict[str, Amount | str]
+    evidence: dict[str, Remark]
     parameters_version: str
     caused_by: str
     created_at: Instant
@@ -58,5 +59,5 @@ class NoTrade(Message):
     strategy: Name
     product: Product
     reason: Annotated[str, Field(min_length=1, max_length=400)]
-    evidence: dict[str, Amount | str]
+    evidence: dict[str, Remark]
     decided_at: Instant
