@@ -1,0 +1,1 @@
+"""Everything that touches sockets, files, keys and the wall clock."""

@@ -1,0 +1,201 @@
+"""A loopback listener for tests: look at everything, break anything."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aiohttp import web
+from multidict import MultiDict
+from pydantic import Field
+
+from gpt_trader.exchange_sim.adapters.faults import Fault, FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.render import fill_json, order_json
+from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
+from gpt_trader.exchange_sim.adapters.rest.bodies import Body, CreateBody, request_of
+from gpt_trader.exchange_sim.adapters.rest.order_routes import place
+from gpt_trader.exchange_sim.adapters.rest.wire import (
+    Call,
+    Json,
+    Refused,
+    encode,
+    invalid,
+    parse_body,
+    text,
+    timestamp,
+)
+from gpt_trader.exchange_sim.domain.execution import OrderChanged
+from gpt_trader.exchange_sim.domain.listing import Listing
+from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER
+from gpt_trader.exchange_sim.ports import Floor, JournalEntry
+
+_HUNDRED = Decimal(100)
+_EMPTY: MultiDict[str] = MultiDict()
+
+
+class FaultBody(Body):
+    """POST /faults; `times` below zero never wears out, zero disarms the kind."""
+
+    kind: FaultKind
+    match: str = ""
+    times: int = 1
+    value: int = Field(default=0, ge=0)
+
+
+class MarketBody(Body):
+    """POST /market; without a product all markets are meant."""
+
+    product_id: str | None = None
+    jump_percent: Decimal | None = Field(default=None, gt=-100, lt=1000)
+    frozen: bool | None = None
+    spread_multiplier: Decimal | None = Field(default=None, gt=0)
+    depth_multiplier: Decimal | None = Field(default=None, gt=0)
+    flags: dict[str, bool] = Field(default_factory=dict)
+
+
+class ExternalOrderBody(CreateBody):
+    """POST /orders/external; a stranger trades with own money, else it is the account's other hand."""
+
+    stranger: bool = False
+
+
+class BalanceBody(Body):
+    """POST /balances; negative takes out."""
+
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminServer:
+    """Inspection and fault hooks."""
+
+    floor: Floor
+    faults: FaultBoard
+
+    def application(self) -> web.Application:
+        """Build the listener's routes."""
+        app = web.Application()
+        app.router.add_get("/healthz", _serving(self._health))
+        app.router.add_get("/books", _serving(self._books))
+        app.router.add_post("/faults", _serving(self._faults))
+        app.router.add_post("/market", _serving(self._market))
+        app.router.add_post("/orders/external", _serving(self._external_order))
+        app.router.add_post("/balances", _serving(self._balances))
+        return app
+
+    def _health(self, raw: bytes) -> Json:
+        del raw
+        listings = self.floor.venue.listings.values()
+        return {
+            "status": "ok",
+            "now": timestamp(self.floor.now()),
+            "products": [listing.product.product_id for listing in listings],
+            "last": {listing.product.product_id: text(listing.last) for listing in listings},
+        }
+
+    def _books(self, raw: bytes) -> Json:
+        del raw
+        venue = self.floor.venue
+        user, portfolio = user_id(venue), portfolio_id(venue)
+        return {
+            "now": timestamp(self.floor.now()),
+            "orders": [{**order_json(order, user, portfolio), "owner": order.owner} for order in venue.orders.values()],
+            "fills": [{**fill_json(fill, user, portfolio), "owner": fill.owner} for fill in venue.clearing.fills],
+            "balances": {
+                currency: {"total": text(balance.total), "hold": text(balance.held)}
+                for currency in venue.ledger.currencies(CUSTOMER)
+                for balance in (venue.ledger.balance(CUSTOMER, currency),)
+            },
+            "events": [_event_json(entry, self.floor) for entry in self.floor.journal],
+        }
+
+    def _faults(self, raw: bytes) -> Json:
+        body = parse_body(FaultBody, raw)
+        if body.kind is FaultKind.NO_IDEMPOTENCY:
+            self.floor.venue.is_idempotent = body.times == 0
+        self.faults.arm(Fault(kind=body.kind, match=body.match, times=body.times, value=body.value))
+        return {"armed": [{"kind": one.kind, "match": one.match, "times": one.times} for one in self.faults.armed]}
+
+    def _market(self, raw: bytes) -> Json:
+        body = parse_body(MarketBody, raw)
+        listings = self.floor.venue.listings
+        if body.product_id is not None and body.product_id not in listings:
+            raise invalid(f"product_id: {body.product_id!r} is not listed here")
+        chosen = list(listings) if body.product_id is None else [body.product_id]
+        for product_id in chosen:
+            _change_market(listings[product_id], body)
+        return {"changed": chosen}
+
+    def _external_order(self, raw: bytes) -> Json:
+        body = parse_body(ExternalOrderBody, raw)
+        now = self.floor.now()
+        request = request_of(body, body.client_order_id, STRANGER if body.stranger else CUSTOMER)
+        if body.stranger:
+            self._endow(request.product_id)
+        call = Call(floor=self.floor, now=now, query=_EMPTY, path={}, raw_body=b"", key=None)
+        reply = place(call, request)
+        return reply.body if isinstance(reply.body, dict) else {}
+
+    def _endow(self, product_id: str) -> None:
+        plenty = Decimal(10**9)
+        for currency in product_id.split("-"):
+            if self.floor.venue.ledger.balance(STRANGER, currency).available < plenty:
+                self.floor.venue.ledger.deposit(STRANGER, currency, plenty)
+
+    def _balances(self, raw: bytes) -> Json:
+        body = parse_body(BalanceBody, raw)
+        ledger = self.floor.venue.ledger
+        if ledger.balance(CUSTOMER, body.currency).available + body.amount < 0:
+            raise invalid(f"amount: {body.amount} is more than is available")
+        ledger.deposit(CUSTOMER, body.currency, body.amount)
+        return {"total": text(ledger.balance(CUSTOMER, body.currency).total)}
+
+
+def _change_market(listing: Listing, body: MarketBody) -> None:
+    conditions = listing.conditions
+    if body.jump_percent is not None:
+        conditions.price_factor *= 1 + body.jump_percent / _HUNDRED
+    if body.frozen is not None:
+        conditions.is_frozen = body.frozen
+    conditions.spread_multiplier = body.spread_multiplier or conditions.spread_multiplier
+    conditions.depth_multiplier = body.depth_multiplier or conditions.depth_multiplier
+    if body.flags:
+        try:
+            listing.product = listing.product.with_flags(body.flags)
+        except TypeError:
+            raise invalid(f"flags: {sorted(body.flags)} contains an unknown flag") from None
+
+
+def _event_json(entry: JournalEntry, floor: Floor) -> Json:
+    event = entry.event
+    if isinstance(event, OrderChanged):
+        order = floor.venue.orders[event.order_id]
+        return {
+            "accepted_at_ns": entry.accepted_at_ns,
+            "at": timestamp(event.at),
+            "event": event.event,
+            "order_id": event.order_id,
+            "client_order_id": order.request.client_order_id,
+            "status": event.status.value,
+        }
+    return {
+        "accepted_at_ns": entry.accepted_at_ns,
+        "at": timestamp(event.trade.at),
+        "event": "filled",
+        "trade_id": event.trade.trade_id,
+        "order_ids": [fill.order_id for fill in event.fills],
+        "price": text(event.trade.price),
+        "size": text(event.trade.quantity),
+    }
+
+
+def _serving(answer: Callable[[bytes], Json]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(request: web.Request) -> web.Response:
+        raw = await request.read()
+        try:
+            body, status = answer(raw), 200
+        except Refused as refused:
+            body, status = {"error": str(refused)}, refused.reply.status
+        return web.Response(status=status, body=encode(body), content_type="application/json")
+
+    return serve

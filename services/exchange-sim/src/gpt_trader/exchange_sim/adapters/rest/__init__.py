@@ -1,0 +1,1 @@
+"""REST side of the venue, as the official SDK calls it."""

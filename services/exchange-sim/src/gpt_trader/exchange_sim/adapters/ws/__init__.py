@@ -1,0 +1,1 @@
+"""WebSocket side of the venue: market data and the user feed on one port."""

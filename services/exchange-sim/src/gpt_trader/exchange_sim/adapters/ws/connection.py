@@ -1,0 +1,80 @@
+"""One client's socket: what it subscribed to, its sequence numbers and its queue."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from gpt_trader.exchange_sim.adapters.faults import FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.ws.messages import Frame
+from gpt_trader.exchange_sim.ports import Stopwatch
+
+MAX_QUEUED = 20000
+ABNORMAL = 1006
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Connection:
+    """Frames leave in order; a client too slow to take them is cut off."""
+
+    socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    faults: FaultBoard
+    stopwatch: Stopwatch
+    last_sent: float
+    subscriptions: dict[str, dict[str, None]] = field(default_factory=dict)
+    _queue: deque[bytes] = field(default_factory=deque)
+    _sequence: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wants(self, channel: str, product_id: str) -> bool:
+        """Whether the client subscribed to a product on a channel; no products means all."""
+        products = self.subscriptions.get(channel)
+        return products is not None and (not products or product_id in products)
+
+    def send(self, frame: Frame) -> None:
+        """Queue a frame with the next sequence number."""
+        if self.faults.holds(FaultKind.STALE_FEED, frame.target):
+            return
+        message = frame.numbered(self._sequence)
+        self._sequence += 1
+        if self.faults.strike(FaultKind.WS_GAP, frame.target):
+            return
+        self._push(message)
+        if self.faults.strike(FaultKind.WS_DUPLICATE, frame.target):
+            self._push(message)
+
+    def send_plain(self, message: bytes) -> None:
+        """Queue a message outside the sequence: error frames."""
+        self._push(message)
+
+    def describe(self) -> str:
+        """Name the subscriptions, for faults to match."""
+        return " ".join(f"{channel}:{','.join(products)}" for channel, products in self.subscriptions.items())
+
+    async def cut(self, code: int) -> None:
+        """End the connection; 1006 without a close frame."""
+        if code == ABNORMAL and self.transport is not None:
+            self.transport.abort()
+        await self.socket.close(code=code if code != ABNORMAL else 1011, drain=False)
+
+    async def write(self) -> None:
+        """Send queued frames until the socket ends."""
+        try:
+            while not self.socket.closed:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue:
+                    await self.socket.send_frame(self._queue.popleft(), WSMsgType.TEXT)
+        except ConnectionError:
+            return
+
+    def _push(self, message: bytes) -> None:
+        if len(self._queue) >= MAX_QUEUED:
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        self._queue.append(message)
+        self.last_sent = self.stopwatch.elapsed()
+        self._wake.set()

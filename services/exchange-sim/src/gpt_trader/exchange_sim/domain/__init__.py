@@ -1,0 +1,1 @@
+"""Pure exchange: books, matching, money and markets; time and randomness are arguments."""

@@ -1,0 +1,55 @@
+"""Balances and holds; money moves between owners and is never made."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gpt_trader.exchange_sim.domain.orders import MARKET, ZERO
+
+FEES = "fees"
+
+
+@dataclass(slots=True)
+class Balance:
+    """`total` includes what is held."""
+
+    total: Decimal = ZERO
+    held: Decimal = ZERO
+
+    @property
+    def available(self) -> Decimal:
+        """What a further order may use."""
+        return self.total - self.held
+
+
+class Ledger:
+    """Who owns what, fees included; the sum per currency changes only by deposits."""
+
+    def __init__(self) -> None:
+        self._balances: defaultdict[tuple[str, str], Balance] = defaultdict(Balance)
+
+    def balance(self, owner: str, currency: str) -> Balance:
+        """Return the current balance, empty for a currency never held."""
+        return self._balances[owner, currency]
+
+    def currencies(self, owner: str) -> list[str]:
+        """Currencies the owner has an account in, in order of opening."""
+        return [currency for who, currency in self._balances if who == owner]
+
+    def total(self, currency: str) -> Decimal:
+        """Sum over all owners: constant between deposits."""
+        return sum((b.total for (_, c), b in self._balances.items() if c == currency), ZERO)
+
+    def deposit(self, owner: str, currency: str, amount: Decimal) -> None:
+        """Bring money in, or take it out when negative."""
+        self._balances[owner, currency].total += amount
+
+    def hold(self, owner: str, currency: str, amount: Decimal) -> None:
+        """Reserve for an order, or release when negative."""
+        if owner != MARKET:
+            self._balances[owner, currency].held += amount
+
+    def move(self, source: str, target: str, currency: str, amount: Decimal) -> None:
+        """Pay from one owner to another."""
+        self._balances[source, currency].total -= amount
+        self._balances[target, currency].total += amount

@@ -1,0 +1,119 @@
+"""What moves a market from outside: a stream of prints and the liquidity around them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Protocol
+from zlib import crc32
+
+from gpt_trader.exchange_sim.domain.matching import floor
+from gpt_trader.exchange_sim.domain.orders import Side
+from gpt_trader.exchange_sim.domain.products import Product
+
+LEVELS = 30
+LEVEL_NOTIONAL = 20000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """One side of the recorded or modelled quote; no size means ordinary synthetic depth."""
+
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketStep:
+    """One market event: a print of `taker`'s side at `price`, with `spread` behind it.
+
+    A zero quantity only moves the quotes. A missing touch empties that side of the book.
+    """
+
+    at: datetime
+    price: Decimal
+    taker: Side
+    quantity: Decimal
+    spread: Decimal
+    bid: Touch | None = Touch()
+    ask: Touch | None = Touch()
+
+
+class MarketStream(Protocol):
+    """A deterministic sequence of steps."""
+
+    def next_at(self) -> datetime | None:
+        """When the next step is due; None when the stream has ended."""
+        ...
+
+    def step(self) -> MarketStep:
+        """Produce the step that is due."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Conditions:
+    """What tests force upon a market."""
+
+    price_factor: Decimal = Decimal(1)
+    spread_multiplier: Decimal = Decimal(1)
+    depth_multiplier: Decimal = Decimal(1)
+    is_frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotes:
+    """Synthetic liquidity wanted on both sides, and the touch prices."""
+
+    bid: Decimal
+    ask: Decimal
+    bids: dict[Decimal, Decimal]
+    asks: dict[Decimal, Decimal]
+
+
+def to_tick(price: Decimal, product: Product) -> Decimal:
+    """Nearest valid price, at least one increment."""
+    return max((price / product.price_increment).to_integral_value() * product.price_increment, product.price_increment)
+
+
+def quotes_of(step: MarketStep, product: Product, conditions: Conditions) -> Quotes:
+    """Place synthetic levels so that the print's price is the touch its taker hits."""
+    tick = product.price_increment
+    price = to_tick(step.price * conditions.price_factor, product)
+    spread = max(to_tick(step.spread * conditions.price_factor * conditions.spread_multiplier, product), tick)
+    if step.taker is Side.BUY:
+        bid, ask = max(price - spread, tick), max(price, tick * 2)
+    else:
+        bid, ask = price, price + spread
+    return Quotes(
+        bid=bid,
+        ask=ask,
+        bids={} if step.bid is None else _levels(Side.BUY, bid, step.bid, product, conditions),
+        asks={} if step.ask is None else _levels(Side.SELL, ask, step.ask, product, conditions),
+    )
+
+
+def _levels(
+    side: Side, best: Decimal, touch: Touch, product: Product, conditions: Conditions
+) -> dict[Decimal, Decimal]:
+    grid = _grid(best, product)
+    sign = -1 if side is Side.BUY else 1
+    rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
+    index = int((best / grid).to_integral_value(rounding))
+    notional = LEVEL_NOTIONAL * conditions.depth_multiplier
+    levels: dict[Decimal, Decimal] = {}
+    for offset in range(LEVELS):
+        key = index + sign * offset
+        price = best if offset == 0 else grid * key
+        if price <= 0:
+            break
+        share = 500 + crc32(b"%d" % (key * sign)) % 1000
+        levels[price] = max(floor(notional * share / (1000 * price), product.base_increment), product.base_increment)
+    if touch.quantity is not None:
+        quantity = floor(touch.quantity * conditions.depth_multiplier, product.base_increment)
+        levels[best] = max(quantity, product.base_increment)
+    return levels
+
+
+def _grid(price: Decimal, product: Product) -> Decimal:
+    basis_point = price / 10000
+    magnitude = Decimal(1).scaleb(basis_point.adjusted())
+    return max(floor(basis_point, magnitude), product.price_increment)

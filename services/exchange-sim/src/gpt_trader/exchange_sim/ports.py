@@ -1,0 +1,67 @@
+"""What the adapters and the shell need of each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gpt_trader.exchange_sim.domain.execution import OrderChanged, Traded
+from gpt_trader.exchange_sim.domain.venue import Venue
+
+
+class CannotStart(Exception):
+    """A setting or file is unusable; the message names it."""
+
+
+class Stopwatch(Protocol):
+    """Real time: for tokens, limits, records and transport rules."""
+
+    def unix_ns(self) -> int:
+        """Return nanoseconds since 1970, by the wall clock."""
+        ...
+
+    def elapsed(self) -> float:
+        """Return monotonic seconds."""
+        ...
+
+
+class Feed(Protocol):
+    """Whoever passes on what happened at the venue."""
+
+    def on_events(self, events: Sequence[OrderChanged | Traded], now: datetime) -> None:
+        """Take what just happened, in order."""
+        ...
+
+    def on_pulse(self, now: datetime) -> None:
+        """Send what is collected or due."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One event with the wall-clock nanosecond it was accepted at."""
+
+    accepted_at_ns: int
+    event: OrderChanged | Traded
+
+
+class Floor(Protocol):
+    """The venue together with its clock and its feeds."""
+
+    @property
+    def venue(self) -> Venue:
+        """The exchange."""
+        ...
+
+    @property
+    def journal(self) -> Sequence[JournalEntry]:
+        """Every event that touched a customer's order, in order."""
+        ...
+
+    def now(self) -> datetime:
+        """Return market time, never going back."""
+        ...
+
+    def publish(self) -> None:
+        """Hand what the venue just did to the feeds."""
+        ...
