@@ -1,0 +1,1 @@
+"""The source of the infrastructure's configuration: rendered, never written by hand."""

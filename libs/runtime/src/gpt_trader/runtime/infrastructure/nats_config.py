@@ -1,0 +1,170 @@
+"""Renders the bus server's configuration from the routes: accounts, exports, imports and permissions.
+
+Trust zones are accounts: a mistake in a permission list cannot cross an account's border. JetStream lives in the gate's
+account alone. What another zone publishes into a stream crosses as a *service*, so that the server maps the reply: over
+a stream import the acknowledgement would go to a subject of the publisher's choice inside the gate's account.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, ROUTES, Route, Zone, seen_by
+from gpt_trader.runtime.bus.link import inbox_prefix
+
+REPUBLISHED = "pub."
+"""Prefix under which other zones see what a stream of the gate's account has taken from a third zone."""
+PROVISIONER_INBOX = "_INBOX_provisioner"
+
+_ACKNOWLEDGEMENT = "$JS.ACK."
+_OTHERS = frozenset(Zone) - {Zone.GATE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsConfig:
+    """All that varies between installations; `listen` and `monitor` are `host:port`."""
+
+    listen: str
+    monitor: str
+    store_dir: PurePath
+    public_keys: Mapping[Zone, str]
+    provisioner_key: str
+    system_key: str
+    pid_file: PurePath | None = None
+    ports_dir: PurePath | None = None
+    max_file_store: str = "4GB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Crossing:
+    """A subject that `users` import from the owner's account; a service's answers go back, a stream's can't."""
+
+    kind: Literal["stream", "service"]
+    owner: Zone
+    subject: str
+    users: frozenset[Zone]
+    answers: str = ""
+
+
+def render(config: NatsConfig) -> str:
+    """Return the text of nats-server.conf."""
+    return "\n".join((*_server(config), "accounts {", *_accounts(config), "}", "system_account: SYS", ""))
+
+
+def _server(config: NatsConfig) -> Iterable[str]:
+    yield "# Rendered from gpt_trader.contracts.subjects; do not edit."
+    yield "server_name: gpt-trader"
+    yield f"listen: {_quoted(config.listen)}"
+    yield f"http: {_quoted(config.monitor)}"
+    if config.pid_file is not None:
+        yield f"pid_file: {_quoted(config.pid_file)}"
+    if config.ports_dir is not None:
+        yield f"ports_file_dir: {_quoted(config.ports_dir)}"
+    yield "max_payload: 256KB"
+    yield "max_connections: 128"
+    yield "max_pending: 8MB"
+    yield 'write_deadline: "2s"'
+    yield 'ping_interval: "5s"'
+    yield "ping_max: 2"
+    yield "jetstream {"
+    yield f"  store_dir: {_quoted(config.store_dir)}"
+    yield "  sync_interval: always  # an acknowledged message is on disk"
+    yield "  max_memory_store: 64MB"
+    yield f"  max_file_store: {config.max_file_store}"
+    yield "}"
+
+
+def _accounts(config: NatsConfig) -> Iterable[str]:
+    crossings = [crossing for crossing in _crossings() if crossing.users]
+    yield f"  SYS {{ users: [ {{ nkey: {config.system_key} }} ] }}"
+    for zone in Zone:
+        yield f"  {account_name(zone)} {{"
+        if zone is Zone.GATE:
+            yield "    jetstream: enabled"
+        yield "    users: ["
+        yield from _user(config.public_keys[zone], _publishable(zone), _readable(zone))
+        if zone is Zone.GATE:
+            yield from _user(config.provisioner_key, ("$JS.API.>",), (f"{PROVISIONER_INBOX}.>",))
+        yield "    ]"
+        yield from _listed("exports", [_export(crossing) for crossing in crossings if crossing.owner is zone])
+        yield from _listed("imports", [_import(crossing) for crossing in crossings if zone in crossing.users])
+        yield "  }"
+
+
+def account_name(zone: Zone) -> str:
+    """Return the account of a zone: `market-data` has MARKET_DATA."""
+    return zone.upper().replace("-", "_")
+
+
+def _publishable(zone: Zone) -> tuple[str, ...]:
+    """Return what only this zone publishes, the alerts that everybody may raise, and its requests to its streams."""
+    return (*(route.pattern for route in ROUTES if route.publisher is zone), ALERTS, *_requests(zone))
+
+
+def _readable(zone: Zone) -> tuple[str, ...]:
+    alerts = {Zone.OPERATOR: (REPUBLISHED + ALERTS,), Zone.GATE: (ALERTS,)}
+    routes = (route for route in ROUTES if zone in route.readers)
+    return (*(seen_by(zone, route.pattern) for route in routes), *alerts.get(zone, ()), f"{inbox_prefix(zone)}.>")
+
+
+def _requests(zone: Zone) -> tuple[str, ...]:
+    """Return exactly the requests with which a zone reads its durables and reads its streams back."""
+    durables = [durable for durable in DURABLES if durable.zone is zone]
+    return (
+        *(f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}" for durable in durables),
+        *(f"{_ACKNOWLEDGEMENT}{durable.stream}.{durable.name}.>" for durable in durables),
+        *(f"$JS.API.DIRECT.GET.{stream}" for stream in sorted(HISTORY[zone])),
+    )
+
+
+def _crossings() -> Iterable[_Crossing]:
+    for route in ROUTES:
+        yield from _crossings_of(route)
+    yield _Crossing(kind="service", owner=Zone.GATE, subject=ALERTS, users=_OTHERS)
+    yield _Crossing(kind="stream", owner=Zone.GATE, subject=REPUBLISHED + ALERTS, users=frozenset({Zone.OPERATOR}))
+    for subject in sorted({subject for zone in _OTHERS for subject in _requests(zone)}):
+        users = frozenset(zone for zone in _OTHERS if subject in _requests(zone))
+        answers = "" if subject.startswith(_ACKNOWLEDGEMENT) else "stream"
+        yield _Crossing(kind="service", owner=Zone.GATE, subject=subject, users=users, answers=answers)
+
+
+def _crossings_of(route: Route) -> Iterable[_Crossing]:
+    """What a foreign zone stores goes to the gate as a service; others see the copy that the stream republishes."""
+    is_stored_for = route.stream is not None and route.publisher is not Zone.GATE
+    if is_stored_for:
+        yield _Crossing(kind="service", owner=Zone.GATE, subject=route.pattern, users=frozenset({route.publisher}))
+    readers = route.readers - {Zone.GATE} if is_stored_for else route.readers
+    subjects = {seen_by(zone, route.pattern) for zone in readers}
+    for subject in sorted(subjects):
+        owner = Zone.GATE if subject.startswith(REPUBLISHED) else route.publisher
+        yield _Crossing(kind="stream", owner=owner, subject=subject, users=readers)
+
+
+def _export(crossing: _Crossing) -> str:
+    accounts = ", ".join(sorted(account_name(zone) for zone in crossing.users))
+    answers = f", response_type: {crossing.answers}" if crossing.answers else ""
+    return f"{{ {crossing.kind}: {_quoted(crossing.subject)}, accounts: [{accounts}]{answers} }}"
+
+
+def _import(crossing: _Crossing) -> str:
+    source = f"account: {account_name(crossing.owner)}, subject: {_quoted(crossing.subject)}"
+    return f"{{ {crossing.kind}: {{ {source} }} }}"
+
+
+def _user(public_key: str, publish: Iterable[str], subscribe: Iterable[str]) -> Iterable[str]:
+    yield f"      {{ nkey: {public_key}, permissions: {{"
+    yield f"          publish: [{', '.join(map(_quoted, publish))}]"
+    yield f"          subscribe: [{', '.join(map(_quoted, subscribe))}] }} }}"
+
+
+def _listed(name: str, entries: Iterable[str]) -> Iterable[str]:
+    lines = [f"      {entry}" for entry in entries]
+    if lines:
+        yield f"    {name}: ["
+        yield from lines
+        yield "    ]"
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"'
