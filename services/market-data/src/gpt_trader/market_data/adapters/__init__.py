@@ -1,0 +1,1 @@
+"""The only I/O of this service: the venue's feed and REST, files, the bus, metrics."""

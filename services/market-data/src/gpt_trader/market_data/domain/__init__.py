@@ -1,0 +1,1 @@
+"""What the venue's feed means: pure, no I/O, time passed in."""

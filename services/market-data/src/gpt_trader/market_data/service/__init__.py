@@ -1,0 +1,1 @@
+"""The shell: moves what the adapters bring through the domain and out to the bus."""
