@@ -51,7 +51,9 @@ def manifest_of(folder: RunFolder) -> Manifest:
     try:
         return Manifest.model_validate(orjson.loads(folder.manifest.read_bytes()))
     except FileNotFoundError:
-        raise NoStack(f"nothing runs in {folder.root}: start it with `gpt-trader up` or name it with --run-dir") from None
+        raise NoStack(
+            f"nothing runs in {folder.root}: start it with `gpt-trader up` or name it with --run-dir"
+        ) from None
     except (orjson.JSONDecodeError, ValidationError) as error:
         raise NoStack(f"{folder.manifest} can't be read: {error}") from error
 

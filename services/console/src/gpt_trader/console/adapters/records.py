@@ -12,7 +12,7 @@ from gpt_trader.runtime.bus import Bus
 M = TypeVar("M", bound=Message)
 
 
-async def load(bus: Bus, stream: str, model: type[M], subject: str | None = None) -> list[M]:
+async def load(bus: Bus, stream: str, model: type[M], subject: str = ">") -> list[M]:
     """Read all kept messages of one kind, oldest first."""
     return [model.decode(received.payload) async for received in bus.history(stream, subject_filter=subject)]
 

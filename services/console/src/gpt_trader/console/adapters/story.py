@@ -25,14 +25,15 @@ def _asked(decision: Decision) -> Iterator[str]:
         yield "  evidence: " + ", ".join(f"{name}={value}" for name, value in sorted(signal.evidence.items()))
     yield f"  caused by {signal.caused_by}"
     if tick is not None:
-        yield (
-            f"MARKET   bid {plain(tick.bid)} x {plain(tick.bid_quantity)}   ask {plain(tick.ask)} x "
-            f"{plain(tick.ask_quantity)}   last {plain(tick.last_price)}   tick {tick.sequence} at {clock(tick.occurred_at)}"
+        sides = (
+            f"bid {plain(tick.bid)} x {plain(tick.bid_quantity)}   ask {plain(tick.ask)} x {plain(tick.ask_quantity)}"
         )
+        yield f"MARKET   {sides}   last {plain(tick.last_price)}   tick {tick.sequence} at {clock(tick.occurred_at)}"
 
 
 def _judged(decision: Decision) -> Iterator[str]:
-    yield f"DECISION {decision.decision_id}  record {decision.sequence}, epoch {decision.epoch}, policy {decision.policy_version}"
+    place = f"record {decision.sequence}, epoch {decision.epoch}, policy {decision.policy_version}"
+    yield f"DECISION {decision.decision_id}  {place}"
     yield f"  {clock(decision.decided_at)}  {decision.verdict.upper()} while {decision.trading_state}"
     yield from (f"  {_line(check)}" for check in decision.checks)
     if decision.sizing:
@@ -44,7 +45,9 @@ def _judged(decision: Decision) -> Iterator[str]:
 
 def _line(check: CheckResult) -> str:
     detail = f"   {check.detail}" if check.detail else ""
-    return f"{_MARKS[check.outcome]} {check.check:<4} {check.rule:<42} {check.value} / {check.limit} {check.unit}{detail}"
+    return (
+        f"{_MARKS[check.outcome]} {check.check:<4} {check.rule:<42} {check.value} / {check.limit} {check.unit}{detail}"
+    )
 
 
 def _sent(chain: Chain) -> Iterator[str]:
@@ -52,7 +55,8 @@ def _sent(chain: Chain) -> Iterator[str]:
     if intent is None:
         yield "ORDER    none: nothing was sent to the venue"
         return
-    yield f"APPROVED {intent.intent_id}  {intent.purpose}, valid {clock(intent.approved_at)} to {clock(intent.expires_at)}"
+    validity = f"valid {clock(intent.approved_at)} to {clock(intent.expires_at)}"
+    yield f"APPROVED {intent.intent_id}  {intent.purpose}, {validity}"
     yield f"  body {intent.body}"
     yield f"  sha256 {intent.body_sha256}   epoch {intent.epoch}   stream sequence {intent.stream_sequence}"
 

@@ -8,11 +8,11 @@ import typer
 from gpt_trader.console.adapters.records import load
 from gpt_trader.console.commands.options import DEFAULT_RUN, AsJson, RunDir, emit, fail, on_the_bus
 from gpt_trader.console.connection import Manifest
-from gpt_trader.console.domain.audit import compare
+from gpt_trader.console.domain.audit import differences
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.runtime.bus import Bus
 from gpt_trader.runtime.clock import Clock
-from gpt_trader.runtime.journal import Broken, verify
+from gpt_trader.runtime.journal import Broken, read, verify
 
 app = typer.Typer(help="Check the decision log.", no_args_is_help=True)
 Log = Annotated[Path | None, typer.Option("--log", help="Check this journal file alone, without a running stack.")]
@@ -45,6 +45,12 @@ def _check_stack(run_dir: Path) -> tuple[list[str], int]:
     async def work(bus: Bus, _clock: Clock, manifest: Manifest) -> tuple[list[str], int]:
         published = await load(bus, "DECISIONS", Decision)
         problems, records = _check_file(manifest.gate_journal)
-        return problems + compare(published, manifest.gate_journal), records
+        if problems:
+            return problems, records
+        return differences(published, _journaled(manifest.gate_journal)), records
 
     return on_the_bus(run_dir, work)
+
+
+def _journaled(path: Path) -> list[str]:
+    return [entry.payload["decision"]["hash"] for entry in read(path) if entry.kind == "decision_made"]

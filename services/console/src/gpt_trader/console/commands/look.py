@@ -53,7 +53,9 @@ def _show_status(picture: Picture, manifest: Manifest, *, as_json: bool) -> None
     typer.echo(screen.status_line(picture.trading).plain)
     for cause in picture.trading.causes if picture.trading else ():
         until = f" until {screen.clock(cause.until)}" if cause.until else ""
-        typer.echo(f"  {cause.status}: {cause.code} {cause.product or ''} since {screen.clock(cause.since)}{until}: {cause.detail}")
+        typer.echo(
+            f"  {cause.status}: {cause.code} {cause.product or ''} since {screen.clock(cause.since)}{until}: {cause.detail}"
+        )
     typer.echo(screen.account_line(picture.account).plain)
     for name in names:
         beat = alive.get(name)
@@ -92,7 +94,7 @@ def decisions(
     """Show verdicts with every reason for a denial."""
 
     async def work(bus: Bus, _clock: Clock, _manifest: Manifest) -> list[Decision]:
-        return await load(bus, "DECISIONS", Decision, subjects.decisions(product) if product else None)
+        return await load(bus, "DECISIONS", Decision, subjects.decisions(product) if product else ">")
 
     judged = [decision for decision in on_the_bus(run_dir, work) if not denied or decision.failures]
     _show(judged[-limit:], screen.decisions(judged[-limit:]), as_json=as_json)
@@ -108,7 +110,9 @@ def explain(
     async def work(bus: Bus, _clock: Clock, _manifest: Manifest) -> None:
         chain = chain_of(wanted, await story_records(bus))
         if chain is None:
-            fail(f"nothing recorded has the id {wanted!r}: `gpt-trader decisions` and `gpt-trader orders --json` list ids")
+            fail(
+                f"nothing recorded has the id {wanted!r}: `gpt-trader decisions` and `gpt-trader orders --json` list ids"
+            )
         if as_json:
             emit({"decision": chain.decision, "intent": chain.intent, "orders": chain.orders, "fills": chain.fills})
         else:

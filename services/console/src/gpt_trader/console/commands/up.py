@@ -37,7 +37,9 @@ For = Annotated[float | None, typer.Option("--for", min=1, help="Stop by itself 
 Summary = Annotated[Path | None, typer.Option(help="Write counts and latencies here at the end, as JSON.")]
 Replay = Annotated[list[Path] | None, typer.Option(help="CSV(.gz) file or folder of trades and quotes to replay.")]
 Policy = Annotated[Path | None, typer.Option(help="Policy of the risk gate; default: the shipped demo policy.")]
-PortBase = Annotated[int | None, typer.Option(min=1024, max=65000, help="First of 11 consecutive ports; default free ones.")]
+PortBase = Annotated[
+    int | None, typer.Option(min=1024, max=65000, help="First of 11 consecutive ports; default free ones.")
+]
 
 
 def up(
@@ -103,16 +105,25 @@ async def _run(stack: LocalStack, duration: float | None, summary: Path | None) 
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     picture = Picture()
+    failures: list[BaseException] = []
     try:
         async with asyncio.TaskGroup() as group:
             life = group.create_task(_live(stack, picture, stop, duration, summary))
             group.create_task(_stopped(stop, life))
-    except* ProcessFailed as failures:
-        for failure in failures.exceptions:
-            typer.secho(f"gpt-trader: {failure}", err=True, fg=typer.colors.RED)
-        return 1
+    except* ProcessFailed as failed:
+        failures = leaves(failed)
+    for failure in failures:
+        typer.secho(f"gpt-trader: {failure}", err=True, fg=typer.colors.RED)
     typer.echo("stopped; nothing is left running")
-    return 0
+    return 1 if failures else 0
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """Flatten nested exception groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 async def _stopped(stop: asyncio.Event, life: asyncio.Task[None]) -> None:
@@ -133,9 +144,13 @@ async def _live(
                 pass
             finally:
                 if summary is not None:
-                    summary.write_bytes(orjson.dumps(await _summary(picture, manifest), option=orjson.OPT_INDENT_2))
+                    _write(summary, await _summary(picture, manifest))
     finally:
         stop.set()
+
+
+def _write(path: Path, summary: dict[str, object]) -> None:
+    path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def _introduce(stack: LocalStack, manifest: Manifest) -> None:
@@ -185,9 +200,9 @@ def _print_news(news: News) -> None:
 async def _summary(picture: Picture, manifest: Manifest) -> dict[str, object]:
     counts = {name: picture.tally[name] for name in ("ticks", "signals", "approved", "denied", "orders", "fills")}
     gate = next(process for process in manifest.processes if process.name == "risk-gate")
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        async with session.get(f"{gate.health}/health") as answer:
-            health = await answer.json()
+    patience = aiohttp.ClientTimeout(total=5)
+    async with aiohttp.ClientSession(timeout=patience) as session, session.get(f"{gate.health}/health") as answer:
+        health = await answer.json()
     equity = picture.account.equity if picture.account else None
     state = picture.trading.status if picture.trading else None
     return {**counts, "tick_to_order_ms": health.get("tick_to_order_ms"), "equity": str(equity), "trading_state": state}

@@ -9,18 +9,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gpt_trader.runtime.signing import write_secret
+
 _LIFE = timedelta(days=365)
 
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a secret so that nobody but the owner can ever have opened it."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -64,7 +59,7 @@ def make_egress_certificate(folder: Path, ca_file: Path, now: datetime) -> tuple
     ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     certificate_file, key_file = folder / "egress.crt", folder / "egress.key"
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    write_private(key_file, _pem(key))
+    write_secret(key_file, _pem(key).decode())
     return certificate_file, key_file
 
 

@@ -29,9 +29,7 @@ def write_profile(path: Path, profile: dict[str, Any]) -> None:
     path.write_text("# Made by `gpt-trader up`; read by every service of this run.\n" + yaml.safe_dump(profile))
 
 
-def profile_of(
-    plan: Plan, ports: Ports, folder: RunFolder, exchange: Exchange, clock: ClockSettings
-) -> dict[str, Any]:
+def profile_of(plan: Plan, ports: Ports, folder: RunFolder, exchange: Exchange, clock: ClockSettings) -> dict[str, Any]:
     """Put together what each service is told; secrets are named by file, never by value."""
     shared = {
         "nats_url": f"nats://127.0.0.1:{ports.nats}",

@@ -19,7 +19,7 @@ from gpt_trader.console.stack.process import Process, ProcessFailed
 from gpt_trader.console.stack.secrets import Secrets, make_secrets
 from gpt_trader.runtime.clock import Clock, ClockSettings
 from gpt_trader.runtime.infrastructure.provision import provision
-from gpt_trader.runtime.infrastructure.servers import nats_command, redis_command
+from gpt_trader.runtime.infrastructure.servers import nats_server_binary, valkey_server_binary
 
 READY_WITHIN = 30.0
 """Seconds a process may take until it is ready."""
@@ -67,14 +67,22 @@ class LocalStack:
             await process.stop()
 
     async def _start_infrastructure(self, secrets: Secrets) -> None:
-        nats = self.folder.of("nats")
-        (nats / "nats-server.conf").write_text(secrets.nats_config(nats, self.ports))
-        await self._start("nats", nats_command(nats / "nats-server.conf"))
-        redis = self.folder.of("redis")
-        secrets.write_redis(redis, self.ports.redis)
-        await self._start("redis", redis_command(redis / "redis.conf"))
+        nats = secrets.write_nats(self.folder.of("nats"), self.ports)
+        await self._start("nats", [str(nats_server_binary()), "-c", str(nats)])
+        redis = secrets.write_redis(self.folder.of("redis"), self.ports)
+        await self._start("redis", [str(valkey_server_binary()), str(redis)])
+        for name, port in (("nats", self.ports.nats), ("redis", self.ports.redis)):
+            await self._wait_for_port(name, port)
         await provision(f"nats://127.0.0.1:{self.ports.nats}", secrets.provisioner_seed)
         self.say(f"bus nats://127.0.0.1:{self.ports.nats}, state store redis://127.0.0.1:{self.ports.redis}")
+
+    async def _wait_for_port(self, name: str, port: int) -> None:
+        process = next(process for process in self.processes if process.name == name)
+        async with asyncio.timeout(READY_WITHIN):
+            while not await _answers(port):
+                if process.pid is None:
+                    raise ProcessFailed(f"{name} ended at start: {process.last_words()} (log: {process.log})")
+                await asyncio.sleep(0.02)
 
     async def _start_exchange(self, clock: ClockSettings) -> Exchange:
         state = self.folder.of("exchange-sim")
@@ -120,7 +128,9 @@ class LocalStack:
             exchange_admin=exchange.admin,
             clock=clock,
             processes=tuple(
-                RunningProcess(name=process.name, pid=process.pid or 0, health=self._healths.get(process.name), log=process.log)
+                RunningProcess(
+                    name=process.name, pid=process.pid or 0, health=self._healths.get(process.name), log=process.log
+                )
                 for process in self.processes
             ),
         )
@@ -168,6 +178,15 @@ async def _announcement(process: Process) -> Exchange:
             raise ProcessFailed(f"exchange-sim refused to start: {process.last_words()} (log: {process.log})")
         await asyncio.sleep(0.05)
     raise ProcessFailed(f"exchange-sim said nothing within {READY_WITHIN:g} s (log: {process.log})")
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _is_ready(session: aiohttp.ClientSession, health: str) -> bool:

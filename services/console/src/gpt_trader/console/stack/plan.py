@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-
 SERVICES: tuple[str, ...] = ("risk-gate", "executor", "learning", "market-data", "strategy")
 """Start order: who decides and records before who asks."""
 
@@ -77,7 +76,7 @@ def _available(port: int, name: str) -> int:
         try:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
-            raise PortTaken(f"port {port} for {name} can't be used ({error.strerror}): choose another --port-base") from None
+            raise PortTaken(
+                f"port {port} for {name} can't be used ({error.strerror}): choose another --port-base"
+            ) from None
     return port
-
-

@@ -11,6 +11,9 @@ from pathlib import Path
 _RESTART_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER = 30.0
 
+REFUSED = 2
+"""Exit code of a process that refused its settings: starting it again would not help."""
+
 
 class ProcessFailed(Exception):
     """A process ended when it should run; the message says which, how and where its log is."""
@@ -48,14 +51,14 @@ class Process:
         while not self._stopping and self._child is not None:
             started = asyncio.get_running_loop().time()
             code = await self._child.wait()
-            if self._stopping:
+            if self._is_stopping():
                 return
-            if code == 2:
+            if code == REFUSED:
                 raise ProcessFailed(f"{self.name} refused to start: {self.last_words()} (log: {self.log})")
             stable = asyncio.get_running_loop().time() - started > _STABLE_AFTER
             failures = 0 if stable else failures + 1
             await asyncio.sleep(_RESTART_DELAYS[min(failures, len(_RESTART_DELAYS) - 1)])
-            if not self._stopping:
+            if not self._is_stopping():
                 self.restarts += 1
                 await self.start()
 
@@ -73,6 +76,9 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def last_words(self) -> str:
         """Return the last lines of the log, for an error message."""
