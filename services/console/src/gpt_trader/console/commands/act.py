@@ -20,7 +20,7 @@ Product = Annotated[str | None, typer.Option(help="Only this product, for exampl
 
 
 def kill(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False) -> None:
-    """Stop at once: nothing but a flatten is sent until `gpt-trader reset`. Any client can: nats pub control.kill now."""
+    """Stop at once: only a flatten is sent until `gpt-trader reset`. Any bus client can: nats pub control.kill now."""
     state = _order(run_dir, subjects.CONTROL_KILL, OperatorCommand(reason=reason), _is(TradingStatus.HALTED))
     _tell(state, "killed: latched until `gpt-trader reset`", as_json=as_json)
 

@@ -47,15 +47,14 @@ def _show_status(picture: Picture, manifest: Manifest, *, as_json: bool) -> None
     alive = {name: beat for name, (beat, _) in picture.heartbeats.items()}
     names = [zone.value for zone in subjects.Zone if zone is not subjects.Zone.OPERATOR]
     if as_json:
-        services = {name: alive[name] if name in alive else None for name in names}
+        services = {name: alive.get(name) for name in names}
         emit({"trading": picture.trading, "account": picture.account, "services": services})
         return
     typer.echo(screen.status_line(picture.trading).plain)
     for cause in picture.trading.causes if picture.trading else ():
         until = f" until {screen.clock(cause.until)}" if cause.until else ""
-        typer.echo(
-            f"  {cause.status}: {cause.code} {cause.product or ''} since {screen.clock(cause.since)}{until}: {cause.detail}"
-        )
+        what = f"{cause.status}: {cause.code} {cause.product or ''}"
+        typer.echo(f"  {what} since {screen.clock(cause.since)}{until}: {cause.detail}")
     typer.echo(screen.account_line(picture.account).plain)
     for name in names:
         beat = alive.get(name)
@@ -110,9 +109,7 @@ def explain(
     async def work(bus: Bus, _clock: Clock, _manifest: Manifest) -> None:
         chain = chain_of(wanted, await story_records(bus))
         if chain is None:
-            fail(
-                f"nothing recorded has the id {wanted!r}: `gpt-trader decisions` and `gpt-trader orders --json` list ids"
-            )
+            fail(f"nothing recorded has the id {wanted!r}: `gpt-trader decisions --json` lists ids")
         if as_json:
             emit({"decision": chain.decision, "intent": chain.intent, "orders": chain.orders, "fills": chain.fills})
         else:

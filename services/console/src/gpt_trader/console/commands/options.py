@@ -46,13 +46,12 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - the shape orjson asks of a d
 def on_the_bus(run_dir: Path, work: Callable[[Bus, Clock, Manifest], Coroutine[Any, Any, T]]) -> T:
     """Run a command's work as the operator of the stack in `run_dir`; every failure ends with what to do."""
 
-    async def connected() -> T:
-        manifest = manifest_of(RunFolder(run_dir.resolve()))
+    async def connected(manifest: Manifest) -> T:
         async with operator(manifest) as (bus, clock):
             return await work(bus, clock, manifest)
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(connected(manifest_of(RunFolder(run_dir.resolve()))))
     except NoStack as error:
         fail(str(error), 3)
     except (BusError, TimeoutError) as error:

@@ -41,6 +41,9 @@ PortBase = Annotated[
     int | None, typer.Option(min=1024, max=65000, help="First of 11 consecutive ports; default free ones.")
 ]
 
+Keep = Annotated[bool, typer.Option("--keep", help="Go on with the last run's state instead of moving it away.")]
+Record = Annotated[bool, typer.Option("--record/--no-record", help="Record the strategy's inputs for `lab`.")]
+
 
 def up(
     run_dir: RunDir = DEFAULT_RUN,
@@ -53,8 +56,8 @@ def up(
     replay: Replay = None,
     policy: Policy = None,
     port_base: PortBase = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the last run's folder content instead of moving it.")] = False,
-    record: Annotated[bool, typer.Option("--record/--no-record", help="Record the strategy's inputs for `lab`.")] = True,
+    keep: Keep = False,
+    record: Record = True,
     duration: For = None,
     summary: Summary = None,
 ) -> None:  # fmt: skip
