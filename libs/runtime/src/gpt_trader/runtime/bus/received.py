@@ -1,7 +1,7 @@
 """A message as services see it, and how its payload becomes a typed value."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
@@ -35,7 +35,7 @@ class Received:
 
     subject: str
     payload: bytes
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=dict)
     sequence: int | None = None
     stored_at: datetime | None = None
     deliveries: int = 1
@@ -65,7 +65,7 @@ def from_core(message: Msg) -> Received:
     """Read a message from a core subscription; a republished one knows where it is stored."""
     headers = message.headers
     if not headers:
-        return Received(message.subject, message.data)
+        return Received(message.subject, message.data, _NO_HEADERS)
     if SEQUENCE not in headers:
         return Received(message.subject, message.data, headers)
     return Received(

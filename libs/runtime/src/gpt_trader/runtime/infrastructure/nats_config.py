@@ -130,7 +130,7 @@ def _crossings() -> Iterable[_Crossing]:
 
 
 def _crossings_of(route: Route) -> Iterable[_Crossing]:
-    """What a foreign zone stores goes to the gate as a service; others see the copy that the stream republishes."""
+    """Yield how a foreign zone's messages reach its stream, as a service, and their readers, as the stream's copy."""
     is_stored_for = route.stream is not None and route.publisher is not Zone.GATE
     if is_stored_for:
         yield _Crossing(kind="service", owner=Zone.GATE, subject=route.pattern, users=frozenset({route.publisher}))
