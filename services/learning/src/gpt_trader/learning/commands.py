@@ -117,3 +117,7 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if isinstance(value, Decimal) else str(value)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(sys.argv[1:]))

@@ -17,7 +17,7 @@ class Settings(ServiceSettings):
     batch_seconds: Annotated[
         float,
         Field(gt=0, le=3600, description="real time (seconds) after which rows are merged into Parquet"),
-    ] = 15
+    ] = 60
     batch_rows: Annotated[int, Field(ge=1, le=100_000, description="rows after which they are merged at once")] = 2000
     counterfactual_horizon: Annotated[
         timedelta,

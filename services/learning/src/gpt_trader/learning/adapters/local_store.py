@@ -49,7 +49,7 @@ class LocalStore:
 
     async def _child(self, command: str) -> bytes:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gpt_trader.learning", command, "--store-dir", str(self.store_dir)),
+            *(sys.executable, "-m", "gpt_trader.learning.commands", command, "--store-dir", str(self.store_dir)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -36,6 +36,16 @@ def day_files(store_dir: Path, kind: Kind) -> tuple[Path, ...]:
     return tuple(sorted((store_dir / kind).glob("*.parquet")))
 
 
+def raise_if_damaged(store_dir: Path) -> None:
+    """Read every file on its own, for DuckDB does not always name the one at fault; raises StoreCorrupt."""
+    for path in (path for kind in Kind for path in day_files(store_dir, kind)):
+        with duckdb.connect(":memory:") as connection:
+            try:
+                connection.execute("SELECT sum(hash(COLUMNS(*))) FROM read_parquet(?)", [str(path)]).fetchall()
+            except duckdb.Error as error:
+                raise StoreCorrupt(f"{path} is damaged: {error}") from error
+
+
 def rows_of(files: Sequence[Path], table: str) -> str:
     """Write the query for every row of these files and of a table, each once; the first that came counts."""
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
@@ -84,7 +94,7 @@ def _merge_day(store_dir: Path, kind: Kind, day: date, rows: tuple[Row, ...]) ->
             before = _count(connection, rows_of(files, "nothing"))
             connection.execute(f"CREATE TABLE merged AS {rows_of(files, 'added')}")
         except duckdb.Error as error:
-            raise StoreCorrupt(f"{path}: {error}") from error
+            raise StoreCorrupt(f"{path} is damaged: {error}") from error
         after = _count(connection, "FROM merged")
         if after > before:
             _replace(connection, path)

@@ -8,12 +8,12 @@ import duckdb
 
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.orders import Fill
-from gpt_trader.learning.adapters.parquet import day_files, load, moment, rows_of
+from gpt_trader.learning.adapters.parquet import day_files, load, moment, raise_if_damaged, rows_of
 from gpt_trader.learning.adapters.segments import waiting_rows
 from gpt_trader.learning.domain.attribution import ClosedTrade, Execution, cause_of
 from gpt_trader.learning.domain.records import Kind, Place, Row
 from gpt_trader.learning.domain.trades import Book, fold
-from gpt_trader.learning.ports import StoreCorrupt
+from gpt_trader.learning.ports import StoreUnavailable
 
 _UNFOLDED_FILLS = """
     WITH ended AS (
@@ -49,8 +49,9 @@ def opened(store_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 load(connection, table, [row for row in waiting if row.kind is kind])
                 connection.execute(f"CREATE VIEW {kind} AS {rows_of(day_files(store_dir, kind), table)}")
             yield connection
-        except (duckdb.InvalidInputException, duckdb.IOException) as error:
-            raise StoreCorrupt(str(error)) from error
+        except duckdb.Error as error:
+            raise_if_damaged(store_dir)
+            raise StoreUnavailable(f"{store_dir} cannot be queried: {error}") from error
 
 
 def unfolded_trades(connection: duckdb.DuckDBPyConnection) -> tuple[Row, ...]:
