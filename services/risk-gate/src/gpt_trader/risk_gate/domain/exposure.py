@@ -9,7 +9,7 @@ from gpt_trader.contracts.ids import ClientOrderId, DecisionId, IntentId, VenueO
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Side
-from gpt_trader.risk_gate.domain.increments import ONE, ZERO
+from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.portfolio import Portfolio
 
 
@@ -31,7 +31,7 @@ class Approval:
     quantity: Decimal
     limit_price: Decimal
     mark: Decimal
-    fee_rate: Decimal
+    reserved: Decimal
     stop_price: Decimal | None
     target_price: Decimal | None
     epoch: int
@@ -60,8 +60,9 @@ class Approval:
 
     @property
     def worst_notional(self) -> Decimal:
-        """What the remaining quantity costs at its limit, fee included."""
-        return self.remaining * self.limit_price * (ONE + self.fee_rate)
+        """What the remaining quantity costs at its limit, fee included: its part of what was reserved."""
+        remaining = self.remaining
+        return self.reserved if remaining == self.quantity else self.reserved * remaining / self.quantity
 
 
 Approvals = Mapping[ClientOrderId, Approval]

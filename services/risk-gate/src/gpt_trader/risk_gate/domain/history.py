@@ -20,6 +20,7 @@ class Paced:
     is_entry: bool
     is_trade: bool
     content: str
+    kind: str
     entry_notional_before: Decimal
     entry_notional_so_far: Decimal
 

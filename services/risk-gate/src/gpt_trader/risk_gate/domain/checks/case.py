@@ -1,0 +1,116 @@
+"""What is judged: a request with everything that the checks look at, gathered once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from gpt_trader.contracts.decisions import MarketView, SizingStep
+from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.market import BookSummary, ProductSpec, Tick
+from gpt_trader.contracts.signals import Signal
+from gpt_trader.risk_gate.domain.exposure import Exposure
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.trading_state import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One wish to trade with what the gate saw when it judged it.
+
+    `marks` holds a fresh mark per held product; `slice_quantity` bounds a flatten's order; None = the whole position.
+    """
+
+    signal: Signal
+    purpose: Purpose
+    market: MarketView
+    marks: Mapping[str, Decimal]
+    is_in_universe: bool
+    slice_quantity: Decimal | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What is held and what is spoken for. Equity and exposure are None while a held product has no fresh mark.
+
+    `exits` is the quantity that open sells may still take, `cash` what open buys leave at their worst.
+    """
+
+    equity: Decimal | None
+    exposure: Exposure | None
+    position: Decimal
+    exits: Decimal
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A sized and priced request. None = unknown, on which every check that needs it fails."""
+
+    request: Request
+    signal: Signal
+    purpose: Purpose
+    now: datetime
+    policy: Policy
+    state: GateState
+    standing: Standing
+    spec: ProductSpec | None
+    tick: Tick | None
+    book: BookSummary | None
+    mark: Decimal | None
+    mark_age: timedelta | None
+    account: Account
+    limit_price: Decimal | None
+    quantity: Decimal
+    notional: Decimal
+    sizing: tuple[SizingStep, ...]
+
+
+Finding = tuple[bool, str, str]
+"""Whether the rule holds, the measured value, the limit."""
+
+Judge = Callable[[Case], Finding]
+
+ALL = frozenset(Purpose)
+ENTRIES = frozenset({Purpose.ENTRY})
+ORDINARY = frozenset({Purpose.ENTRY, Purpose.EXIT})
+"""What SPEC G21 does not exempt: flatten and protective exits skip G7-G13, G16, G19, G20."""
+
+UNKNOWN = "unknown"
+YES: Finding = (True, "yes", "yes")
+NO: Finding = (False, "no", "yes")
+
+
+def at_most(value: Decimal, limit: Decimal) -> Finding:
+    """Hold up to and including the limit."""
+    return value <= limit, str(value), str(limit)
+
+
+def at_least(value: Decimal, limit: Decimal) -> Finding:
+    """Hold down to and including the limit."""
+    return value >= limit, str(value), str(limit)
+
+
+def below(count: int, limit: int) -> Finding:
+    """Hold while one more stays within the limit."""
+    return count < limit, str(count), str(limit)
+
+
+def elapsed(since: datetime | None, now: datetime, rest: timedelta) -> Finding:
+    """Hold once `rest` has passed, or if there is nothing to rest from."""
+    if since is None:
+        return True, "never", seconds(rest)
+    return now - since >= rest, seconds(now - since), seconds(rest)
+
+
+def seconds(span: timedelta) -> str:
+    """Write a duration as exact seconds."""
+    whole = span.days * 86400 + span.seconds
+    return f"{whole}.{span.microseconds:06d}" if span.microseconds else str(whole)
+
+
+def missing(what: str) -> Finding:
+    """Fail for want of something that has to be known."""
+    return False, UNKNOWN, what

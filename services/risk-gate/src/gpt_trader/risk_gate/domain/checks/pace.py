@@ -1,0 +1,91 @@
+"""G11-G13, G19: how often, how soon after what, and at which hours."""
+
+from datetime import datetime, timedelta
+
+from gpt_trader.risk_gate.domain.checks.case import YES, Case, Finding, below, elapsed
+from gpt_trader.risk_gate.domain.checks.standing import kind_of
+
+
+def trades_per_day_are_few(case: Case) -> Finding:
+    """Orders approved since the start of the UTC day."""
+    midnight = case.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(microseconds=1)
+    return below(_trades_since(case, midnight), case.policy.frequency.trades_per_day)
+
+
+def trades_per_hour_are_few(case: Case) -> Finding:
+    """Orders approved within an hour."""
+    return below(_trades_since(case, case.now - timedelta(hours=1)), case.policy.frequency.trades_per_hour)
+
+
+def entries_per_hour_are_few(case: Case) -> Finding:
+    """Entries approved within an hour."""
+    recent = case.state.history.since(case.now - timedelta(hours=1))
+    return below(sum(paced.is_entry for paced in recent), case.policy.frequency.entries_per_hour)
+
+
+def trades_are_apart(case: Case) -> Finding:
+    """Time since the last approved order of any product."""
+    last = next((paced.at for paced in reversed(case.state.history.paced) if paced.is_trade), None)
+    return elapsed(last, case.now, case.policy.frequency.between_trades_seconds)
+
+
+def product_has_rested(case: Case) -> Finding:
+    """Time since the last approved entry of this product."""
+    product = case.signal.product
+    paced = reversed(case.state.history.paced)
+    last = next((kept.at for kept in paced if kept.is_entry and kept.product == product), None)
+    return elapsed(last, case.now, case.policy.frequency.per_product_seconds)
+
+
+def messages_per_second_are_few(case: Case) -> Finding:
+    """Approvals of any purpose within a second."""
+    recent = case.state.history.since(case.now - timedelta(seconds=1))
+    return below(len(recent), case.policy.frequency.messages_per_second)
+
+
+def messages_per_minute_are_few(case: Case) -> Finding:
+    """Approvals of any purpose within a minute."""
+    recent = case.state.history.since(case.now - timedelta(minutes=1))
+    return below(len(recent), case.policy.frequency.messages_per_minute)
+
+
+def losses_in_a_row_have_passed(case: Case) -> Finding:
+    """After too many losses in a row entries rest."""
+    cooldowns = case.policy.cooldowns
+    count, last = case.state.history.losses_in_a_row()
+    is_resting = count >= cooldowns.consecutive_losses
+    return elapsed(last if is_resting else None, case.now, cooldowns.consecutive_losses_seconds)
+
+
+def product_has_cooled_down(case: Case) -> Finding:
+    """After a loss, a stop or a win the product rests."""
+    closing = case.state.history.last_closing(case.signal.product)
+    cooldowns = case.policy.cooldowns
+    if closing is None:
+        return elapsed(None, case.now, cooldowns.after_loss_seconds)
+    if closing.is_stop:
+        return elapsed(closing.at, case.now, cooldowns.after_stop_seconds)
+    rest = cooldowns.after_loss_seconds if closing.pnl < 0 else cooldowns.after_win_seconds
+    return elapsed(closing.at, case.now, rest)
+
+
+def order_is_not_repeating(case: Case) -> Finding:
+    """Require that the same strategy does not do the same thing over and over."""
+    repeats = case.policy.repeats
+    recent = case.state.history.since(case.now - repeats.window_seconds)
+    kind = kind_of(case.signal)
+    return below(sum(paced.kind == kind for paced in recent), repeats.same_orders)
+
+
+def window_is_open(case: Case) -> Finding:
+    """Require that the profile trades on this weekday at this time, UTC."""
+    window = case.policy.window
+    if case.now.isoweekday() not in window.weekdays:
+        return False, str(case.now), "weekdays"
+    start, end, at = window.from_utc, window.to_utc, case.now.time()
+    is_open = start == end or (start <= at < end if start < end else at >= start or at < end)
+    return YES if is_open else (False, at.isoformat(), f"{start.isoformat()}-{end.isoformat()}")
+
+
+def _trades_since(case: Case, start: datetime) -> int:
+    return sum(paced.is_trade for paced in case.state.history.since(start))

@@ -1,0 +1,71 @@
+"""G1 and G2: whether the request is fresh, first and well-formed, and its kind may be traded now."""
+
+from gpt_trader.contracts.message import canonical, digest
+from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.contracts.signals import Action, Side, Signal
+from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, seconds
+from gpt_trader.risk_gate.domain.increments import ZERO
+from gpt_trader.risk_gate.domain.trading_state import allows, phrase
+
+_ENTRY_SIDE = Side.BUY
+"""Spot only: a position is never below zero."""
+
+
+def signal_is_fresh(case: Case) -> Finding:
+    """No older than the limit, and not from the future."""
+    age = case.now - case.signal.created_at
+    limits = case.policy.signals
+    is_fresh = -limits.max_clock_skew_seconds <= age <= limits.max_age_seconds
+    return is_fresh, seconds(age), seconds(limits.max_age_seconds)
+
+
+def signal_has_not_expired(case: Case) -> Finding:
+    """Judged before its expiry."""
+    return case.now < case.signal.expires_at, str(case.now), str(case.signal.expires_at)
+
+
+def signal_id_is_first(case: Case) -> Finding:
+    """Require that the same id is refused for ever."""
+    return NO if case.signal.signal_id in case.state.signal_ids else YES
+
+
+def content_is_first(case: Case) -> Finding:
+    """Require that the same wish was not approved a moment ago."""
+    content = content_of(case.signal)
+    window = case.policy.signals.duplicate_window_seconds
+    recent = case.state.history.since(case.now - window)
+    return NO if any(paced.content == content for paced in recent) else YES
+
+
+def side_fits_action(case: Case) -> Finding:
+    """Enter buys; exit is opposite to what is held."""
+    if case.signal.action is Action.ENTER:
+        return YES if case.signal.side is _ENTRY_SIDE else NO
+    return YES if case.account.position * case.signal.side.sign <= ZERO else NO
+
+
+def state_allows(case: Case) -> Finding:
+    """Require that the trading state, global and of the product, allows this purpose."""
+    standing = case.standing
+    if allows(standing.status, case.purpose):
+        return True, standing.status.value, phrase(standing.status)
+    return False, standing.status.value, ",".join(standing.codes)
+
+
+def nothing_is_unknown(case: Case) -> Finding:
+    """No order of the product has an unknown outcome."""
+    approvals = case.state.approvals.values()
+    product = case.signal.product
+    is_open = any(kept.status is OrderStatus.UNKNOWN and kept.product == product for kept in approvals)
+    return NO if is_open else YES
+
+
+def content_of(signal: Signal) -> str:
+    """Name what a signal asks for, whatever its id and time."""
+    parts = [signal.strategy, signal.product, signal.action, signal.side, str(signal.reference_price)]
+    return digest(canonical(parts))[:16]
+
+
+def kind_of(signal: Signal) -> str:
+    """Name the strategy, product and side, for counting repeats."""
+    return f"{signal.strategy}/{signal.product}/{signal.side}"

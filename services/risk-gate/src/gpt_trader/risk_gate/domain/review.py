@@ -1,0 +1,123 @@
+"""The decision itself: gather what the checks look at, size, price, and run every check."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from gpt_trader.contracts.decisions import CheckResult, Outcome, SizingStep, Verdict
+from gpt_trader.contracts.market import Tick
+from gpt_trader.risk_gate.domain.checks.case import Account, Case, Request
+from gpt_trader.risk_gate.domain.checks.table import CHECKS, Check, run
+from gpt_trader.risk_gate.domain.exposure import Exposure, open_exits, reserved_cash, worst_case
+from gpt_trader.risk_gate.domain.increments import ONE, ZERO
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.portfolio import value
+from gpt_trader.risk_gate.domain.pricing import limit_price
+from gpt_trader.risk_gate.domain.sizing import EntryTerms, Sized, size_entry, size_exit
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.trading_state import standing
+
+_NOTHING = Sized(ZERO, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A verdict with every check; quantity and price are what would be sent if approved."""
+
+    verdict: Verdict
+    checks: tuple[CheckResult, ...]
+    sizing: tuple[SizingStep, ...]
+    quantity: Decimal
+    notional: Decimal
+    limit_price: Decimal | None
+    mark: Decimal | None
+    equity: Decimal | None
+    exposure: Exposure | None
+    trading_state: str
+
+
+def review(request: Request, state: GateState, policy: Policy, checks: tuple[Check, ...] = CHECKS) -> Review:
+    """Approve only if no check objects; every objection is reported."""
+    case = gathered(request, state, policy)
+    results = run(case, checks)
+    is_denied = any(found.outcome is Outcome.FAILED for found in results) or case.limit_price is None
+    return Review(
+        verdict=Verdict.DENIED if is_denied else Verdict.APPROVED,
+        checks=results,
+        sizing=case.sizing,
+        quantity=case.quantity,
+        notional=case.notional,
+        limit_price=case.limit_price,
+        mark=case.mark,
+        equity=case.account.equity,
+        exposure=case.account.exposure,
+        trading_state=case.standing.status.value,
+    )
+
+
+def gathered(request: Request, state: GateState, policy: Policy) -> Case:
+    """Price and size a request, and look up what the checks need of the state."""
+    spec, tick = request.market.spec, request.market.tick
+    account = _account(request, state, policy)
+    price = (
+        limit_price(request.signal.side, tick, spec, policy.prices) if tick is not None and spec is not None else None
+    )
+    sized = _sized(request, policy, price, account)
+    return Case(
+        request=request,
+        signal=request.signal,
+        purpose=request.purpose,
+        now=request.now,
+        policy=policy,
+        state=state,
+        standing=standing(state.causes, request.signal.product, request.now),
+        spec=spec,
+        tick=tick,
+        book=request.market.book,
+        mark=tick.mid if tick is not None else None,
+        mark_age=_age(tick, request),
+        account=account,
+        limit_price=price,
+        quantity=sized.quantity,
+        notional=sized.quantity * price * (ONE + policy.fee_rate) if price is not None else ZERO,
+        sizing=sized.steps,
+    )
+
+
+def _account(request: Request, state: GateState, policy: Policy) -> Account:
+    """Take stock at the marks of the request; the traded product's own tick is its mark."""
+    product, tick = request.signal.product, request.market.tick
+    marks = request.marks if tick is None else {**request.marks, product: tick.mid}
+    valuation = value(state.portfolio, marks, policy.quote_currency)
+    return Account(
+        equity=valuation.equity if valuation is not None else None,
+        exposure=worst_case(state.portfolio, state.approvals, marks) if valuation is not None else None,
+        position=state.portfolio.quantity(product),
+        exits=open_exits(state.approvals, product),
+        cash=state.portfolio.cash.get(policy.quote_currency, ZERO) - reserved_cash(state.approvals),
+    )
+
+
+def _sized(request: Request, policy: Policy, price: Decimal | None, account: Account) -> Sized:
+    """Size what can be sized; without rules, price or equity the quantity is zero and the checks say why."""
+    spec = request.market.spec
+    if spec is None or price is None or price <= ZERO:
+        return _NOTHING
+    if not request.purpose.is_entry:
+        return size_exit(account.position, account.exits, request.slice_quantity, spec, price)
+    if account.equity is None or account.exposure is None:
+        return _NOTHING
+    terms = EntryTerms(
+        signal=request.signal,
+        spec=spec,
+        limit_price=price,
+        equity=account.equity,
+        exposure=account.exposure,
+        cash=account.cash,
+    )
+    return size_entry(terms, policy)
+
+
+def _age(tick: Tick | None, request: Request) -> timedelta | None:
+    """Take the older of the venue's time and ours: a replayed tick is old however late it came."""
+    return None if tick is None else request.now - min(tick.occurred_at, tick.received_at)
