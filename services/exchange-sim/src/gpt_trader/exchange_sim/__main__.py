@@ -4,8 +4,9 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -20,14 +21,17 @@ from gpt_trader.exchange_sim.adapters.faults import FaultBoard
 from gpt_trader.exchange_sim.adapters.jwt import JwtJudge, JwtRules
 from gpt_trader.exchange_sim.adapters.keys import ApiKey, KeyKind, issue_key
 from gpt_trader.exchange_sim.adapters.listeners import listen, serving
+from gpt_trader.exchange_sim.adapters.recordings import load_recordings
 from gpt_trader.exchange_sim.adapters.rest.limits import RateLimit
 from gpt_trader.exchange_sim.adapters.rest.server import RestServer
 from gpt_trader.exchange_sim.adapters.tls import server_context
 from gpt_trader.exchange_sim.adapters.ws.hub import Hub
 from gpt_trader.exchange_sim.adapters.ws.server import WsServer
 from gpt_trader.exchange_sim.domain.clearing import Fees
-from gpt_trader.exchange_sim.domain.opening import generated_listings
+from gpt_trader.exchange_sim.domain.listing import Listing
+from gpt_trader.exchange_sim.domain.opening import generated_listings, replayed_listings
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER
+from gpt_trader.exchange_sim.domain.replay import Recording
 from gpt_trader.exchange_sim.domain.venue import Delays, Venue
 from gpt_trader.exchange_sim.ports import CannotStart
 from gpt_trader.exchange_sim.service import TradingFloor
@@ -41,7 +45,8 @@ def main() -> None:
     try:
         asyncio.run(run(settings))
     except CannotStart as error:
-        sys.exit(f"exchange-sim: {error}")
+        sys.stderr.write(f"exchange-sim: {error}\n")
+        sys.exit(2)
 
 
 async def run(settings: Settings) -> None:
@@ -51,8 +56,9 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     stopwatch = RealStopwatch()
-    clock = _clock(settings)
-    floor = TradingFloor(_venue(settings, clock), clock, stopwatch)
+    recordings = load_recordings(settings.replay)
+    clock = _clock(settings, recordings)
+    floor = TradingFloor(_venue(settings, _listings(settings, recordings, clock)), clock, stopwatch)
     async with AsyncExitStack() as stack:
         state_dir = _state_dir(settings, stack)
         keys = _keys(settings, state_dir)
@@ -92,23 +98,41 @@ async def run(settings: Settings) -> None:
                 task.cancel()
 
 
-def _clock(settings: Settings) -> Clock:
+def _clock(settings: Settings, recordings: Sequence[Recording]) -> Clock:
     wall = SystemClock().wall()
-    origin = settings.clock_origin or wall
-    if settings.clock_start is None and settings.clock_rate == 1:
+    start = settings.clock_start
+    if recordings and start is None:
+        start = datetime.fromtimestamp(min(recording.starts[0] for recording in recordings), UTC)
+    if start is None and settings.clock_rate == 1:
         return SystemClock()
-    return ScaledClock(origin=origin, start=settings.clock_start or wall, rate=settings.clock_rate)
+    return ScaledClock(origin=settings.clock_origin or wall, start=start or wall, rate=settings.clock_rate)
 
 
-def _venue(settings: Settings, clock: Clock) -> Venue:
-    per_product = Decimal(1000000) * len(settings.products) / settings.ticks_per_second * settings.clock_rate
-    listings = generated_listings(
-        settings.products,
-        settings.seed,
-        clock.now(),
-        timedelta(microseconds=int(per_product)),
-        lambda name: Random(f"{settings.seed}:{name}"),  # noqa: S311 -- a market, not a secret
-    )
+def _listings(settings: Settings, recordings: Sequence[Recording], clock: Clock) -> list[Listing]:
+    start = clock.now()
+    if not recordings:
+        spacing = Decimal(1000000) * len(settings.products) / settings.ticks_per_second * settings.clock_rate
+        return generated_listings(
+            settings.products,
+            settings.seed,
+            start,
+            timedelta(microseconds=int(spacing)),
+            lambda name: Random(f"{settings.seed}:{name}"),  # noqa: S311 -- a market, not a secret
+        )
+    first = datetime.fromtimestamp(min(recording.starts[0] for recording in recordings), UTC)
+    last = datetime.fromtimestamp(max(recording.starts[-1] for recording in recordings), UTC)
+    opening = settings.clock_start or first
+    shift = opening - first if settings.replay_from_start else timedelta()
+    if not first + shift <= opening <= last + shift:
+        raise CannotStart(
+            f"--clock-start {opening.isoformat()} is outside the recording, {first.isoformat()} to {last.isoformat()};"
+            " --replay-from-start plays it at any time"
+        )
+    per_product = settings.ticks_per_second / settings.clock_rate / len(recordings)
+    return replayed_listings(recordings, opening, shift, per_product)
+
+
+def _venue(settings: Settings, listings: list[Listing]) -> Venue:
     venue = Venue(
         listings=listings,
         fees=Fees(maker=settings.maker_fee, taker=settings.taker_fee),

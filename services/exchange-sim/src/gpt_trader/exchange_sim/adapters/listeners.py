@@ -21,9 +21,7 @@ async def serving(stack: AsyncExitStack, app: web.Application) -> web.Server:
     return runner.server
 
 
-async def listen(
-    stack: AsyncExitStack, server: web.Server, host: str, port: int, tls: ssl.SSLContext | None
-) -> str:
+async def listen(stack: AsyncExitStack, server: web.Server, host: str, port: int, tls: ssl.SSLContext | None) -> str:
     """Open a port; the answer is host:port."""
     loop = asyncio.get_running_loop()
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
+from math import isqrt
 from zlib import crc32
 
 from gpt_trader.exchange_sim.domain.orders import ZERO
@@ -137,7 +138,7 @@ class GeneratedPast:
         while period < 256 * DAY:
             index, rest = divmod(at, period)
             before, after = self._hash(period, index), self._hash(period, index + 1)
-            amplitude = int((period * 3000) ** 0.5)
+            amplitude = isqrt(period * 3000)
             total += amplitude * (before * (period - rest) + after * rest) // (period * 1000)
             period *= 2
         return total

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import isqrt
 from random import Random
 
 from gpt_trader.exchange_sim.domain.markets import MarketStep, to_tick
@@ -81,7 +82,7 @@ class GeneratedMarket:
         elapsed_us = (at - self._previous) // timedelta(microseconds=1)
         pull = int((self._product.start_price / self._mid - 1) * 1000000) // _PULL_SECONDS
         drift = (self._regime.drift + pull) * elapsed_us // 1000
-        spread = self._regime.volatility * elapsed_us**0.5
+        spread = self._regime.volatility * isqrt(elapsed_us)
         move = drift + round(self._rng.gauss(0, spread))
         self._mid = (self._mid * (_BILLION + move) / _BILLION).quantize(self._product.price_increment / 1000)
         return move

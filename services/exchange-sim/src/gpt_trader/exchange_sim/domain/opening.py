@@ -1,13 +1,16 @@
 """Listings at the moment the market opens."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 
-from gpt_trader.exchange_sim.domain.candles import CandleSeries, GeneratedPast
+from gpt_trader.exchange_sim.domain.candles import CandleSeries, GeneratedPast, no_past
 from gpt_trader.exchange_sim.domain.generated import GeneratedMarket
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.products import product_of
+from gpt_trader.exchange_sim.domain.replay import Recording, ReplayMarket
 
 
 def generated_listings(
@@ -23,6 +26,32 @@ def generated_listings(
                 product=product,
                 stream=GeneratedMarket(product, rng_of(product_id), start, interval),
                 candles=CandleSeries(begin, GeneratedPast(product, seed, begin)),
+            )
+        )
+    return listings
+
+
+def replayed_listings(
+    recordings: Sequence[Recording], start: datetime, shift: timedelta, prints_per_second: Decimal
+) -> list[Listing]:
+    """Open recorded markets; bars before the start become candles of the past.
+
+    `prints_per_second` counts market seconds and one product.
+    """
+    begin = int((start - shift).timestamp())
+    offset = shift // timedelta(seconds=1)
+    listings = []
+    for recording in recordings:
+        candles = CandleSeries(int(start.timestamp()), no_past)
+        for bar in recording.trades.values():
+            if bar.start < begin:
+                candles.insert(replace(bar, start=bar.start + offset - (bar.start + offset) % 60))
+        prints = min(max(int(recording.length * prints_per_second), 4), 600)
+        listings.append(
+            Listing(
+                product=product_of(recording.product_id, recording.first_price()),
+                stream=ReplayMarket(recording, begin, shift, prints),
+                candles=candles,
             )
         )
     return listings
