@@ -131,6 +131,10 @@ class State:
         """Lanes of one product, in the order in which they were set up."""
         return tuple(lane for lane in self.lanes.values() if lane.product == product)
 
+    def series(self) -> frozenset[tuple[str, str]]:
+        """Return the candles that are needed, as interval and product."""
+        return frozenset((lane.interval, lane.product) for lane in self.lanes.values())
+
     def position(self, product: str) -> Position | None:
         """Return what is held of a product; None if nothing is."""
         if self.account is None:
