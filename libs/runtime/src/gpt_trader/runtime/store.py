@@ -110,8 +110,7 @@ async def _connect(url: str, username: str, password_file: Path) -> AsyncIterato
         socket_connect_timeout=_CALL_SECONDS,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
-        lib_name=None,  # CLIENT SETINFO is unknown to Redis 7.0 and not granted
-        lib_version=None,
+        driver_info=None,  # CLIENT SETINFO is unknown to Redis 7.0 and not granted
     )
     try:
         yield Store(redis)

@@ -1,6 +1,7 @@
 """The bus: everything a service may import of it."""
 
 from gpt_trader.runtime.bus.client import Bus, BusSettings, connect
+from gpt_trader.runtime.bus.durability import NotDurable, require_fsync
 from gpt_trader.runtime.bus.errors import (
     BusError,
     BusLost,
@@ -23,6 +24,7 @@ __all__ = [
     "BusUnavailable",
     "FencedOff",
     "Malformed",
+    "NotDurable",
     "OnMessage",
     "PublishRefused",
     "PublishUnknown",
@@ -32,4 +34,5 @@ __all__ = [
     "Unavailable",
     "connect",
     "decoded",
+    "require_fsync",
 ]

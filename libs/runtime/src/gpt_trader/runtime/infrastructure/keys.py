@@ -1,6 +1,8 @@
-"""The bus credentials: one nkey per zone; seeds stay with their owner, the server knows public keys only."""
+"""Credentials: nkeys for the bus, passwords for the store; servers learn public keys and hashes only."""
 
+import hashlib
 import os
+import secrets
 from pathlib import Path
 
 import nkeys
@@ -29,3 +31,10 @@ def public_nkey(path: Path) -> str:
         return str(pair.public_key.decode())
     finally:
         pair.wipe()
+
+
+def ensure_password(path: Path) -> str:
+    """Return the SHA-256 of a password file, which is made if it does not exist."""
+    if not path.exists():
+        write_secret(path, secrets.token_urlsafe(_SEED_BYTES))
+    return hashlib.sha256(read_secret(path).encode()).hexdigest()

@@ -32,7 +32,6 @@ class NatsConfig:
     provisioner_key: str
     system_key: str
     pid_file: PurePath | None = None
-    ports_dir: PurePath | None = None
     max_file_store: str = "4GB"
 
 
@@ -59,8 +58,6 @@ def _server(config: NatsConfig) -> Iterable[str]:
     yield f"http: {_quoted(config.monitor)}"
     if config.pid_file is not None:
         yield f"pid_file: {_quoted(config.pid_file)}"
-    if config.ports_dir is not None:
-        yield f"ports_file_dir: {_quoted(config.ports_dir)}"
     yield "max_payload: 256KB"
     yield "max_connections: 128"
     yield "max_pending: 8MB"

@@ -1,0 +1,84 @@
+import asyncio
+import os
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from gpt_trader.runtime.store import Store, StoreConflict, StoreUnavailable
+
+
+async def test_a_document_comes_back_with_its_version(valkey: Any) -> None:
+    async with Store.connect(valkey.url, "risk-gate", valkey.password_files["risk-gate"]) as store:
+        version = await store.compare_and_set("risk:doc", {"mode": "ACTIVE"}, expected_version=0)
+
+        document = await store.get("risk:doc")
+
+    assert version == 1
+    assert document is not None
+    assert (document.version, document.content) == (1, {"mode": "ACTIVE"})
+
+
+async def test_a_stale_writer_is_refused(valkey: Any) -> None:
+    async with Store.connect(valkey.url, "risk-gate", valkey.password_files["risk-gate"]) as store:
+        await store.compare_and_set("risk:raced", 1, expected_version=0)
+
+        with pytest.raises(StoreConflict):
+            await store.compare_and_set("risk:raced", 2, expected_version=0)
+
+        document = await store.get("risk:raced")
+    assert document is not None
+    assert document.content == 1
+
+
+async def test_the_executor_reads_but_never_writes(valkey: Any) -> None:
+    async with (
+        Store.connect(valkey.url, "risk-gate", valkey.password_files["risk-gate"]) as gate,
+        Store.connect(valkey.url, "executor", valkey.password_files["executor"]) as executor,
+    ):
+        await gate.put("risk:state", {"mode": "HALTED"}, version=7)
+
+        assert (await executor.get("risk:state")) == (await gate.get("risk:state"))
+        with pytest.raises(StoreUnavailable, match="permissions"):
+            await executor.put("risk:state", {"mode": "ACTIVE"}, version=8)
+        with pytest.raises(StoreUnavailable, match="permissions"):
+            await executor.compare_and_set("risk:state", {"mode": "ACTIVE"}, expected_version=7)
+
+
+async def test_a_wrong_password_is_unavailable(valkey: Any) -> None:
+    async with Store.connect(valkey.url, "risk-gate", valkey.password_files["executor"]) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.get("risk:state")
+
+
+async def test_what_is_no_document_is_unavailable_and_not_empty(valkey: Any) -> None:
+    async with Store.connect(valkey.url, "risk-gate", valkey.password_files["risk-gate"]) as store:
+        await store._redis.set("risk:text", "not a hash")
+
+        assert await store.is_present("risk:text")
+        with pytest.raises(StoreUnavailable):
+            await store.get("risk:text")
+
+
+async def test_a_stalled_server_costs_at_most_half_a_second(own_valkey: Any) -> None:
+    async with Store.connect(own_valkey.url, "risk-gate", own_valkey.password_files["risk-gate"]) as store:
+        await store.put("risk:state", 1, version=1)
+        os.kill(own_valkey.server.process.pid, signal.SIGSTOP)
+        started = time.monotonic()
+
+        with pytest.raises(StoreUnavailable):
+            await store.get("risk:state")
+
+        elapsed = time.monotonic() - started
+        os.kill(own_valkey.server.process.pid, signal.SIGCONT)
+        assert elapsed < 0.5
+        await asyncio.sleep(0.05)
+        assert (await store.get("risk:state")) is not None
+
+
+async def test_nobody_is_there_means_unavailable(free_port: Any, valkey: Any) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    async with Store.connect(url, "risk-gate", valkey.password_files["risk-gate"]) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.is_present("risk:kill")
