@@ -56,6 +56,7 @@ class FakeBus:
     published: list[Message] = field(default_factory=list)
 
     async def publish(self, subject: str, message: Message) -> None:
+        del subject
         self.published.append(message)
 
     async def store(self, subject: str, message: Message, *, message_id: str) -> int:
@@ -74,9 +75,11 @@ class FakePast:
     stood: list[Received] = field(default_factory=list)
 
     async def setup(self, strategies: Iterable[str]) -> list[Received]:
+        del strategies
         return self.settled
 
     async def candles(self, interval: str, product: str, count: int) -> list[Received]:
+        del interval, product, count
         return self.closed
 
     async def standing(self) -> list[Received]:
@@ -192,6 +195,7 @@ async def test_a_signal_is_stored_under_its_own_id_on_its_strategys_subject() ->
 async def test_a_recording_replayed_gives_the_same_outputs_bit_for_bit(tmp_path: Path) -> None:
     with recorder(tmp_path, "strategy") as record:
         stand = Stand(record=record, past=FakePast(stood=[trading_state(), an_account()]))
+        stand.service.begin()
         await stand.service.on_control(Received("control.kill", b"\xff\xfe now"))
         await stand.service.on_control(Received("control.reset", b""))
         await trade(stand)
