@@ -16,6 +16,7 @@ from typing import Protocol
 
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.ids import VenueOrderId
+from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused
 from gpt_trader.risk_gate.domain.venue import Balance, CancelOutcome, KeyPermissions, VenueOrder
 
@@ -105,6 +106,10 @@ class StateStore(Protocol):
 
 class Permits(Protocol):
     """What the egress asks before it sends; synchronous: nothing can happen between the answer and its record."""
+
+    def purpose_of(self, body_sha256: str) -> Purpose | None:
+        """Return what an approved body is for, so that the rate budget can prefer exits; None = nothing approved."""
+        ...
 
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:
         """Return a permit that is already on disk, or the reason why there is none.
