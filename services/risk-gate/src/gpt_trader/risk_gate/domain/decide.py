@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from gpt_trader.contracts.decisions import Decision, Verdict
+from gpt_trader.contracts.decisions import CheckResult, Decision, Verdict
 from gpt_trader.contracts.ids import DecisionId, decision_id
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import GENESIS_HASH, digest
@@ -20,6 +20,7 @@ from gpt_trader.risk_gate.domain.state import GateState
 def decide(request: Request, state: GateState, policy: Policy) -> DecisionMade:
     """Review a request and write down the verdict, the intent it may lead to, and what it does to trading."""
     found = review(request, state, policy)
+    checks = found.checks()
     named = decision_id(state.epoch, state.decisions + 1)
     intent = _intent(request, found, named, state, policy)
     return DecisionMade(
@@ -27,10 +28,10 @@ def decide(request: Request, state: GateState, policy: Policy) -> DecisionMade:
         marks=request.marks,
         is_in_universe=request.is_in_universe,
         slice_quantity=request.slice_quantity,
-        is_infrastructure=request.purpose.is_entry and is_infrastructure(found.checks),
-        decision=sealed(_decision(request, found, named, state, policy, intent)),
+        is_infrastructure=request.purpose.is_entry and is_infrastructure(checks),
+        decision=sealed(_decision(request, found, checks, state, policy, intent)),
         intent=intent,
-        raised=of_decision(request, found.checks, state, policy),
+        raised=of_decision(request, checks, state, policy),
     )
 
 
@@ -78,19 +79,19 @@ def _intent(
 def _decision(
     request: Request,
     found: Review,
-    named: DecisionId,
+    checks: tuple[CheckResult, ...],
     state: GateState,
     policy: Policy,
     intent: ApprovedIntent | None,
 ) -> Decision:
     return Decision(
-        decision_id=named,
+        decision_id=decision_id(state.epoch, state.decisions + 1),
         sequence=state.decisions + 1,
         epoch=state.epoch,
         product=request.signal.product,
         signal=request.signal,
         verdict=found.verdict,
-        checks=found.checks,
+        checks=checks,
         sizing=found.sizing,
         quantity=found.quantity,
         notional=found.notional,

@@ -56,11 +56,13 @@ class History:
 
     def since(self, start: datetime) -> tuple[Paced, ...]:
         """Approvals later than `start`."""
+        if not self.paced or self.paced[-1].at <= start:
+            return ()
         return self.paced[bisect_right(self.paced, start, key=_at) :]
 
     def entry_notional_since(self, start: datetime) -> Decimal:
         """Worst-case notional of the entries approved later than `start`."""
-        if not self.paced:
+        if not self.paced or self.paced[-1].at <= start:
             return ZERO
         first = bisect_right(self.paced, start, key=_at)
         before = self.paced[first - 1].entry_notional_so_far if first else self.paced[0].entry_notional_before

@@ -8,11 +8,10 @@ from gpt_trader.risk_gate.domain.increments import BPS, ONE, ceil_to, floor_to
 from gpt_trader.risk_gate.domain.policy import PriceLimits
 
 
-def limit_price(side: Side, tick: Tick, spec: ProductSpec, limits: PriceLimits) -> Decimal:
+def limit_price(side: Side, tick: Tick, mark: Decimal, spec: ProductSpec, limits: PriceLimits) -> Decimal:
     """Return a price that crosses the touch by at most `crossing_bps` and leaves the mark by at most `collar_bps`."""
     crossing = limits.crossing_bps / BPS
     collar = limits.collar_bps / BPS
-    mark = tick.mid
     if side is Side.BUY:
         return floor_to(min(tick.ask * (ONE + crossing), mark * (ONE + collar)), spec.price_increment)
     return ceil_to(max(tick.bid * (ONE - crossing), mark * (ONE - collar)), spec.price_increment)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from gpt_trader.contracts.decisions import CheckResult, Outcome, SizingStep, Verdict
+from gpt_trader.contracts.decisions import CheckResult, SizingStep, Verdict
 from gpt_trader.contracts.market import Tick
 from gpt_trader.risk_gate.domain.checks.case import Account, Case, Request
-from gpt_trader.risk_gate.domain.checks.table import CHECKS, Check, run
+from gpt_trader.risk_gate.domain.checks.table import CHECKS, Check, Findings, all_hold, reported, run
 from gpt_trader.risk_gate.domain.exposure import Exposure, open_exits, reserved_cash, worst_case
 from gpt_trader.risk_gate.domain.increments import ONE, ZERO
 from gpt_trader.risk_gate.domain.policy import Policy
@@ -25,7 +25,8 @@ class Review:
     """A verdict with every check; quantity and price are what would be sent if approved."""
 
     verdict: Verdict
-    checks: tuple[CheckResult, ...]
+    findings: Findings
+    table: tuple[Check, ...]
     sizing: tuple[SizingStep, ...]
     quantity: Decimal
     notional: Decimal
@@ -35,15 +36,20 @@ class Review:
     exposure: Exposure | None
     trading_state: str
 
+    def checks(self) -> tuple[CheckResult, ...]:
+        """Write down what each row found."""
+        return reported(self.findings, self.table)
+
 
 def review(request: Request, state: GateState, policy: Policy, checks: tuple[Check, ...] = CHECKS) -> Review:
     """Approve only if no check objects; every objection is reported."""
     case = gathered(request, state, policy)
-    results = run(case, checks)
-    is_denied = any(found.outcome is Outcome.FAILED for found in results) or case.limit_price is None
+    findings = run(case, checks)
+    is_approved = all_hold(findings) and case.limit_price is not None
     return Review(
-        verdict=Verdict.DENIED if is_denied else Verdict.APPROVED,
-        checks=results,
+        verdict=Verdict.APPROVED if is_approved else Verdict.DENIED,
+        findings=findings,
+        table=checks,
         sizing=case.sizing,
         quantity=case.quantity,
         notional=case.notional,
@@ -58,10 +64,11 @@ def review(request: Request, state: GateState, policy: Policy, checks: tuple[Che
 def gathered(request: Request, state: GateState, policy: Policy) -> Case:
     """Price and size a request, and look up what the checks need of the state."""
     spec, tick = request.market.spec, request.market.tick
-    account = _account(request, state, policy)
-    price = (
-        limit_price(request.signal.side, tick, spec, policy.prices) if tick is not None and spec is not None else None
-    )
+    mark = tick.mid if tick is not None else None
+    account = _account(request, state, policy, mark)
+    price = None
+    if tick is not None and mark is not None and spec is not None:
+        price = limit_price(request.signal.side, tick, mark, spec, policy.prices)
     sized = _sized(request, policy, price, account)
     return Case(
         request=request,
@@ -74,7 +81,7 @@ def gathered(request: Request, state: GateState, policy: Policy) -> Case:
         spec=spec,
         tick=tick,
         book=request.market.book,
-        mark=tick.mid if tick is not None else None,
+        mark=mark,
         mark_age=_age(tick, request),
         account=account,
         limit_price=price,
@@ -84,10 +91,10 @@ def gathered(request: Request, state: GateState, policy: Policy) -> Case:
     )
 
 
-def _account(request: Request, state: GateState, policy: Policy) -> Account:
+def _account(request: Request, state: GateState, policy: Policy, mark: Decimal | None) -> Account:
     """Take stock at the marks of the request; the traded product's own tick is its mark."""
-    product, tick = request.signal.product, request.market.tick
-    marks = request.marks if tick is None else {**request.marks, product: tick.mid}
+    product = request.signal.product
+    marks = request.marks if mark is None else {**request.marks, product: mark}
     valuation = value(state.portfolio, marks, policy.quote_currency)
     return Account(
         equity=valuation.equity if valuation is not None else None,

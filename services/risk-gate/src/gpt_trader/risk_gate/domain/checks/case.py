@@ -73,11 +73,13 @@ Finding = tuple[bool, str, str]
 
 Judge = Callable[[Case], Finding]
 
-ALL = frozenset(Purpose)
-ENTRIES = frozenset({Purpose.ENTRY})
-ORDINARY = frozenset({Purpose.ENTRY, Purpose.EXIT})
+ALL = tuple(Purpose)
+ENTRIES = (Purpose.ENTRY,)
+EXITS = (Purpose.EXIT,)
+ORDINARY = (Purpose.ENTRY, Purpose.EXIT)
 """What SPEC G21 does not exempt: flatten and protective exits skip G7-G13, G16, G19, G20."""
 
+_MICROSECOND = timedelta(microseconds=1)
 UNKNOWN = "unknown"
 YES: Finding = (True, "yes", "yes")
 NO: Finding = (False, "no", "yes")
@@ -108,7 +110,9 @@ def elapsed(since: datetime | None, now: datetime, rest: timedelta) -> Finding:
 def seconds(span: timedelta) -> str:
     """Write a duration as exact seconds."""
     whole = span.days * 86400 + span.seconds
-    return f"{whole}.{span.microseconds:06d}" if span.microseconds else str(whole)
+    if not span.microseconds:
+        return str(whole)
+    return f"{whole}.{span.microseconds:06d}" if whole >= 0 else str(Decimal(span // _MICROSECOND).scaleb(-6))
 
 
 def missing(what: str) -> Finding:

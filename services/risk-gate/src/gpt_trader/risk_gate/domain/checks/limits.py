@@ -7,6 +7,7 @@ from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, at_m
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.sizing import cluster_of
 
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _NO_CLUSTER: Finding = (True, "none", "none")
 
 
@@ -56,17 +57,17 @@ def open_orders_are_few(case: Case) -> Finding:
 
 def minute_is_within_limit(case: Case) -> Finding:
     """Worst-case notional of entries approved within a minute."""
-    return _rolling(case, timedelta(minutes=1), case.policy.limits.notional_per_minute)
+    return _rolling(case, _MINUTE, case.policy.limits.notional_per_minute)
 
 
 def hour_is_within_limit(case: Case) -> Finding:
     """Worst-case notional of entries approved within an hour."""
-    return _rolling(case, timedelta(hours=1), case.policy.limits.notional_per_hour)
+    return _rolling(case, _HOUR, case.policy.limits.notional_per_hour)
 
 
 def day_is_within_limit(case: Case) -> Finding:
     """Worst-case notional of entries approved within a day."""
-    return _rolling(case, timedelta(days=1), case.policy.limits.notional_per_day)
+    return _rolling(case, _DAY, case.policy.limits.notional_per_day)
 
 
 def asset_is_within_share(case: Case) -> Finding:

@@ -5,21 +5,28 @@ from datetime import datetime, timedelta
 from gpt_trader.risk_gate.domain.checks.case import YES, Case, Finding, below, elapsed
 from gpt_trader.risk_gate.domain.checks.standing import kind_of
 
+_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
 
 def trades_per_day_are_few(case: Case) -> Finding:
     """Orders approved since the start of the UTC day."""
-    midnight = case.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(microseconds=1)
-    return below(_trades_since(case, midnight), case.policy.frequency.trades_per_day)
+    today = case.now.date()
+    count = 0
+    for paced in reversed(case.state.history.paced):
+        if paced.at.date() != today:
+            break
+        count += paced.is_trade
+    return below(count, case.policy.frequency.trades_per_day)
 
 
 def trades_per_hour_are_few(case: Case) -> Finding:
     """Orders approved within an hour."""
-    return below(_trades_since(case, case.now - timedelta(hours=1)), case.policy.frequency.trades_per_hour)
+    return below(_trades_since(case, case.now - _HOUR), case.policy.frequency.trades_per_hour)
 
 
 def entries_per_hour_are_few(case: Case) -> Finding:
     """Entries approved within an hour."""
-    recent = case.state.history.since(case.now - timedelta(hours=1))
+    recent = case.state.history.since(case.now - _HOUR)
     return below(sum(paced.is_entry for paced in recent), case.policy.frequency.entries_per_hour)
 
 
@@ -39,13 +46,13 @@ def product_has_rested(case: Case) -> Finding:
 
 def messages_per_second_are_few(case: Case) -> Finding:
     """Approvals of any purpose within a second."""
-    recent = case.state.history.since(case.now - timedelta(seconds=1))
+    recent = case.state.history.since(case.now - _SECOND)
     return below(len(recent), case.policy.frequency.messages_per_second)
 
 
 def messages_per_minute_are_few(case: Case) -> Finding:
     """Approvals of any purpose within a minute."""
-    recent = case.state.history.since(case.now - timedelta(minutes=1))
+    recent = case.state.history.since(case.now - _MINUTE)
     return below(len(recent), case.policy.frequency.messages_per_minute)
 
 
@@ -73,7 +80,7 @@ def order_is_not_repeating(case: Case) -> Finding:
     """Require that the same strategy does not do the same thing over and over."""
     repeats = case.policy.repeats
     recent = case.state.history.since(case.now - repeats.window_seconds)
-    kind = kind_of(case.signal)
+    kind = kind_of(case.signal) if recent else ""
     return below(sum(paced.kind == kind for paced in recent), repeats.same_orders)
 
 

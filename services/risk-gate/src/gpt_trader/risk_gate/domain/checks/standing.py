@@ -1,12 +1,14 @@
 """G1 and G2: whether the request is fresh, first and well-formed, and its kind may be traded now."""
 
-from gpt_trader.contracts.message import canonical, digest
+from datetime import timedelta
+
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, seconds
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.trading_state import allows, phrase
 
+_NO_TIME = timedelta(0)
 _ENTRY_SIDE = Side.BUY
 """Spot only: a position is never below zero."""
 
@@ -21,7 +23,8 @@ def signal_is_fresh(case: Case) -> Finding:
 
 def signal_has_not_expired(case: Case) -> Finding:
     """Judged before its expiry."""
-    return case.now < case.signal.expires_at, str(case.now), str(case.signal.expires_at)
+    left = case.signal.expires_at - case.now
+    return left > _NO_TIME, seconds(left), "0"
 
 
 def signal_id_is_first(case: Case) -> Finding:
@@ -31,9 +34,10 @@ def signal_id_is_first(case: Case) -> Finding:
 
 def content_is_first(case: Case) -> Finding:
     """Require that the same wish was not approved a moment ago."""
+    recent = case.state.history.since(case.now - case.policy.signals.duplicate_window_seconds)
+    if not recent:
+        return YES
     content = content_of(case.signal)
-    window = case.policy.signals.duplicate_window_seconds
-    recent = case.state.history.since(case.now - window)
     return NO if any(paced.content == content for paced in recent) else YES
 
 
@@ -62,8 +66,7 @@ def nothing_is_unknown(case: Case) -> Finding:
 
 def content_of(signal: Signal) -> str:
     """Name what a signal asks for, whatever its id and time."""
-    parts = [signal.strategy, signal.product, signal.action, signal.side, str(signal.reference_price)]
-    return digest(canonical(parts))[:16]
+    return f"{kind_of(signal)}/{signal.action}/{signal.reference_price}"
 
 
 def kind_of(signal: Signal) -> str:

@@ -6,24 +6,27 @@ from decimal import DecimalException
 from gpt_trader.contracts.decisions import CheckResult, Outcome
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.domain.checks import limits, market, order, pace, standing
-from gpt_trader.risk_gate.domain.checks.case import ALL, ENTRIES, ORDINARY, Case, Judge
+from gpt_trader.risk_gate.domain.checks.case import ALL, ENTRIES, EXITS, ORDINARY, YES, Case, Finding, Judge
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row: the SPEC id, the rule's name, its judge, the unit of value and limit, and to which orders it applies."""
+    """One row: SPEC id, rule, judge, unit of value and limit, the orders it applies to, and its constant results."""
 
     check: str
     rule: str
     judge: Judge
     unit: str
-    applies_to: frozenset[Purpose]
+    applies_to: tuple[Purpose, ...]
     skipped: CheckResult
+    passed: CheckResult
 
 
-def _row(check: str, judge: Judge, unit: str, applies_to: frozenset[Purpose]) -> Check:
+def _row(check: str, judge: Judge, unit: str, applies_to: tuple[Purpose, ...]) -> Check:
     rule = judge.__name__
-    return Check(check, rule, judge, unit, applies_to, CheckResult(check, rule, Outcome.SKIPPED, "", "", unit))
+    skipped = CheckResult(check, rule, Outcome.SKIPPED, "", "", unit)
+    passed = CheckResult(check, rule, Outcome.PASSED, YES[1], YES[2], unit)
+    return Check(check, rule, judge, unit, applies_to, skipped, passed)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -55,7 +58,7 @@ CHECKS: tuple[Check, ...] = (
     _row("G9", market.limit_is_within_collar, "bps", ORDINARY),
     _row("G9", market.reference_is_within_collar, "bps", ENTRIES),
     _row("G9", market.spread_is_within_tier, "bps", ENTRIES),
-    _row("G9", market.spread_is_within_hard_limit, "bps", ORDINARY),
+    _row("G9", market.spread_is_within_hard_limit, "bps", EXITS),
     _row("G10", market.book_is_fresh, "s", ENTRIES),
     _row("G10", market.impact_is_small, "bps", ENTRIES),
     _row("G10", market.depth_is_enough, "quote", ENTRIES),
@@ -85,20 +88,43 @@ INFRASTRUCTURE = frozenset({"G4", "G5"})
 _BROKEN = (ArithmeticError, DecimalException, LookupError, TypeError, ValueError, AttributeError)
 """What a bug in a rule looks like; anything else ends the process, which denies as well."""
 
+Findings = tuple[Finding | None, ...]
+"""One per row of the table; None where the row does not apply to the order's purpose."""
 
-def run(case: Case, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
-    """Judge a case by every check that applies to its purpose."""
+
+def run(case: Case, checks: tuple[Check, ...]) -> Findings:
+    """Judge a case by every check that applies to its purpose; once one raised, each is run on its own."""
     purpose = case.purpose
-    return tuple([_result(check, case) if purpose in check.applies_to else check.skipped for check in checks])
-
-
-def _result(check: Check, case: Case) -> CheckResult:
     try:
-        holds, value, limit = check.judge(case)
+        return tuple([check.judge(case) if purpose in check.applies_to else None for check in checks])
+    except _BROKEN:
+        return tuple([_found(check, case) if purpose in check.applies_to else None for check in checks])
+
+
+def _found(check: Check, case: Case) -> Finding:
+    try:
+        return check.judge(case)
     except _BROKEN as error:
-        return CheckResult(check.check, check.rule, Outcome.FAILED, RAISED, "", check.unit, repr(error))
-    outcome = Outcome.PASSED if holds else Outcome.FAILED
-    return CheckResult(check.check, check.rule, outcome, value, limit, check.unit)
+        return False, RAISED, repr(error)
+
+
+def all_hold(findings: Findings) -> bool:
+    """Whether no rule objects."""
+    return all(found is None or found[0] for found in findings)
+
+
+def reported(findings: Findings, checks: tuple[Check, ...]) -> tuple[CheckResult, ...]:
+    """Write the findings down, row by row."""
+    return tuple([_result(check, found) for check, found in zip(checks, findings, strict=True)])
+
+
+def _result(check: Check, found: Finding | None) -> CheckResult:
+    if found is None:
+        return check.skipped
+    if found is YES:
+        return check.passed
+    holds, value, limit = found
+    return CheckResult(check.check, check.rule, Outcome.PASSED if holds else Outcome.FAILED, value, limit, check.unit)
 
 
 def is_infrastructure(checks: tuple[CheckResult, ...]) -> bool:
