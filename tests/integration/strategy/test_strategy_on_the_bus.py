@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -142,11 +143,18 @@ class Ears:
                     return silence
 
 
+class Stack(Protocol):
+    """The bus that the fixture starts."""
+
+    url: str
+    seeds: Mapping[Zone, Path]
+
+
 BusOf = Callable[[Zone], Awaitable[Bus]]
 
 
 async def test_a_strategy_warms_up_signals_exits_obeys_a_kill_and_can_be_replayed(
-    own_nats_stack: "object", own_bus_of: BusOf, tmp_path: Path
+    own_nats_stack: Stack, own_bus_of: BusOf, tmp_path: Path
 ) -> None:
     market, gate, operator = [await own_bus_of(zone) for zone in (Zone.MARKET_DATA, Zone.GATE, Zone.OPERATOR)]
     entry, ears = place_of_entry(), Ears()
@@ -164,7 +172,7 @@ async def test_a_strategy_warms_up_signals_exits_obeys_a_kill_and_can_be_replaye
     await operator.subscribe("no_trade.>", ears.on_no_trade)
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(gate.consume(SIGNALS_OF_GATE, ears.on_signal))
-        async with strategy_process(tmp_path, own_nats_stack.url, own_nats_stack.seeds[Zone.STRATEGY]) as process:  # type: ignore[attr-defined]
+        async with strategy_process(tmp_path, own_nats_stack.url, own_nats_stack.seeds[Zone.STRATEGY]) as process:
             assert f'"candles": {entry}' in await logged(tmp_path, "caught_up")
             assert "trading state" in (await ears.reason("no_trading_state")).reason
 
@@ -204,11 +212,11 @@ async def test_a_strategy_warms_up_signals_exits_obeys_a_kill_and_can_be_replaye
 
 
 async def test_a_strategy_without_the_right_credential_ends_with_a_clear_error(
-    own_nats_stack: "object", tmp_path: Path
+    own_nats_stack: Stack, tmp_path: Path
 ) -> None:
-    seed = own_nats_stack.seeds[Zone.LEARNING]  # type: ignore[attr-defined]
+    seed = own_nats_stack.seeds[Zone.LEARNING]
     with pytest.raises(AssertionError, match="strategy"):
-        async with strategy_process(tmp_path, own_nats_stack.url, seed) as process:  # type: ignore[attr-defined]
+        async with strategy_process(tmp_path, own_nats_stack.url, seed) as process:
             await asyncio.wait_for(process.wait(), 15)
 
     assert process.returncode == 4
