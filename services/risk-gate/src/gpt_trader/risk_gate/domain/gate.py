@@ -42,7 +42,8 @@ def evolve(state: GateState, record: Record) -> GateState:  # noqa: C901, PLR091
         case records.IntentStored():
             return _stored(state, record)
         case records.PermitLogged():
-            return _with_approval(state, record.client_order_id, is_permitted=True, is_in_flight=True)
+            permitted = replace(state, permitted=state.permitted.with_id(record.body_sha256))
+            return _with_approval(permitted, record.client_order_id, is_permitted=True, is_in_flight=True)
         case records.PermitAnswered():
             return _with_approval(state, record.client_order_id, is_permitted=True, is_in_flight=False)
         case records.ApprovalVoided():
@@ -141,10 +142,12 @@ def _approval(record: records.DecisionMade, intent: ApprovedIntent) -> Approval:
 
 
 def _stored(state: GateState, record: records.IntentStored) -> GateState:
-    approval = state.approvals[record.client_order_id]
+    approval = state.approvals.get(record.client_order_id)
+    if approval is not None:
+        stored = replace(approval, is_stored=True)
+        state = replace(state, approvals={**state.approvals, record.client_order_id: stored})
     return replace(
         state,
-        approvals={**state.approvals, record.client_order_id: replace(approval, is_stored=True)},
         intents_sequence=record.stream_sequence,
         intents_head=record.payload_sha256,
     )

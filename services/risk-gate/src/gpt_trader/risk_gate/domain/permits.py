@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from gpt_trader.contracts.ids import ClientOrderId, IntentId
 from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.market import Tick
+from gpt_trader.risk_gate.domain.exposure import Approval
+from gpt_trader.risk_gate.domain.increments import BPS
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.trading_state import allows, standing
 
 
 class Refusal(StrEnum):
@@ -45,3 +52,48 @@ class PermitRefused:
     """Nothing may be sent; the reason is what the executor is told."""
 
     reason: Refusal
+
+
+def permitted(
+    body_sha256: str, state: GateState, policy: Policy, tick: Tick | None, now: datetime
+) -> PermitIssued | PermitRefused:
+    """Let out exactly this body, if it was approved, never let out before, and everything still stands."""
+    if body_sha256 in state.permitted:
+        return PermitRefused(reason=Refusal.PERMIT_ALREADY_ISSUED)
+    approval = next((kept for kept in state.approvals.values() if kept.body_sha256 == body_sha256), None)
+    if approval is None or not approval.is_stored:
+        return PermitRefused(reason=Refusal.NO_MATCHING_APPROVAL)
+    refusal = _refusal(approval, state, policy, tick, now)
+    if refusal is not None:
+        return PermitRefused(reason=refusal)
+    return PermitIssued(
+        intent_id=approval.intent_id,
+        client_order_id=approval.client_order_id,
+        product=approval.product,
+        purpose=approval.purpose,
+        body_sha256=body_sha256,
+        issued_at=now,
+    )
+
+
+def _refusal(approval: Approval, state: GateState, policy: Policy, tick: Tick | None, now: datetime) -> Refusal | None:
+    if approval.epoch != state.epoch:
+        return Refusal.EPOCH
+    if now >= approval.expires_at or (approval.status is not None and approval.status.is_terminal):
+        return Refusal.EXPIRED
+    if not allows(standing(state.causes, approval.product, now).status, approval.purpose):
+        return Refusal.TRADING_STATE
+    return Refusal.PRICE_MOVED if _has_moved(approval, policy, tick, now) else None
+
+
+def _has_moved(approval: Approval, policy: Policy, tick: Tick | None, now: datetime) -> bool:
+    """Whether the mark has left the collar around the limit; unseen or stale, an entry's price has moved.
+
+    An exit is held back only by a mark far on its losing side.
+    """
+    is_seen = tick is not None and now - tick.occurred_at <= policy.marks.stale_seconds
+    if tick is None or not is_seen:
+        return approval.purpose.is_entry
+    adverse = (approval.limit_price - tick.mid) * approval.side.sign / tick.mid * BPS
+    distance = abs(adverse) if approval.purpose.is_entry else max(adverse, Decimal(0))
+    return distance > policy.approvals.permit_collar_bps

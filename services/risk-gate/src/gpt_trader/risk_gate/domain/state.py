@@ -16,11 +16,15 @@ from gpt_trader.risk_gate.domain.trading_state import Causes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
-    """The fold of the journal. `known_orders` are the client order ids of every approval ever made."""
+    """The fold of the journal.
+
+    `known_orders` are the client order ids of every approval ever made, `permitted` the body hashes of every permit.
+    """
 
     portfolio: Portfolio = field(default_factory=Portfolio)
     approvals: Approvals = field(default_factory=dict)
     known_orders: Ids = field(default_factory=SeenIds)
+    permitted: Ids = field(default_factory=SeenIds)
     signal_ids: Ids = field(default_factory=SeenIds)
     history: History = field(default_factory=History)
     causes: Causes = ()

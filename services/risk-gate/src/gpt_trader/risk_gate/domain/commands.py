@@ -1,0 +1,78 @@
+"""What an operator's command does: a kill needs nothing that parses, everything else is refused unless it does."""
+
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from gpt_trader.contracts import subjects
+from gpt_trader.contracts.account import Cause
+from gpt_trader.contracts.control import Flatten, OperatorCommand, Pause, ReduceOnly, Reset, Resume
+from gpt_trader.risk_gate.domain.consequences import halted, paused, reduce_only
+from gpt_trader.risk_gate.domain.records import CommandReceived
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.trading_state import CauseCode, Clearing, clearing_of
+
+_MODELS: dict[str, type[OperatorCommand]] = {
+    subjects.CONTROL_RESET: Reset,
+    subjects.CONTROL_PAUSE: Pause,
+    subjects.CONTROL_RESUME: Resume,
+    subjects.CONTROL_REDUCE_ONLY: ReduceOnly,
+    subjects.CONTROL_FLATTEN: Flatten,
+}
+_SHOWN = 400
+"""How much of a payload is kept in the record."""
+
+Effect = tuple[tuple[Cause, ...], tuple[Cause, ...]]
+"""Causes raised, causes cleared."""
+
+
+def parsed(subject: str, payload: bytes) -> OperatorCommand | str:
+    """Read a command; an empty payload means all defaults. A text says why there is none."""
+    model = _MODELS.get(subject)
+    if model is None:
+        return f"{subject} is no command"
+    try:
+        return model.decode(payload) if payload.strip() else model()
+    except ValidationError as error:
+        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in error.errors())
+
+
+def received(subject: str, payload: bytes, sequence: int, state: GateState, now: datetime) -> CommandReceived:
+    """Decide what a control message does, and write it down whatever it is."""
+    text = payload.decode(errors="replace")[:_SHOWN]
+    if subject == subjects.CONTROL_KILL:
+        return _recorded(subject, text, sequence, now, "killed", ((halted(CauseCode.KILL, text, now),), ()))
+    command = parsed(subject, payload)
+    if isinstance(command, str):
+        return _recorded(subject, text, sequence, now, f"refused: {command}", ((), ()))
+    return _recorded(subject, text, sequence, now, "accepted", _effect(command, state, now))
+
+
+def _effect(command: OperatorCommand, state: GateState, now: datetime) -> Effect:
+    match command:
+        case Pause():
+            until = now + timedelta(minutes=command.minutes)
+            return (paused(CauseCode.OPERATOR_PAUSE, command.reason, command.product, now, until),), ()
+        case ReduceOnly():
+            return (reduce_only(CauseCode.OPERATOR_REDUCE_ONLY, command.reason, now),), ()
+        case Reset():
+            return (), _clearable(state, Clearing.RESET, None)
+        case Resume():
+            return (), _clearable(state, Clearing.OPERATOR, command.product)
+        case _:
+            return (), ()
+
+
+def _clearable(state: GateState, by: Clearing, product: str | None) -> tuple[Cause, ...]:
+    return tuple(
+        cause
+        for cause in state.causes
+        if clearing_of(cause.code) is by and (product is None or cause.product == product)
+    )
+
+
+def _recorded(subject: str, text: str, sequence: int, now: datetime, note: str, effect: Effect) -> CommandReceived:
+    raised, cleared = effect
+    return CommandReceived(
+        subject=subject, payload=text, sequence=sequence, note=note, raised=raised, cleared=cleared, at=now
+    )

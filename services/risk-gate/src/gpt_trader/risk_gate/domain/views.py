@@ -1,0 +1,103 @@
+"""What the gate tells the world of its state."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from gpt_trader.contracts.account import AccountSnapshot, Cash, OpenOrder, Position, TradingState
+from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.risk_gate.domain.exposure import worst_case
+from gpt_trader.risk_gate.domain.increments import ZERO
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.portfolio import value
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.trading_state import standing, without_expired
+
+
+def trading_state(state: GateState, sequence: int, now: datetime) -> TradingState:
+    """Say whether and how trading may go on, with every cause that holds, also those of single products."""
+    return TradingState(
+        status=standing(state.causes, None, now).status,
+        causes=without_expired(state.causes, now),
+        epoch=state.epoch,
+        sequence=sequence,
+        creates_in_flight=state.in_flight,
+        decisions=state.decisions,
+        head_hash=state.decision_head,
+        published_at=now,
+    )
+
+
+def account(
+    state: GateState, policy: Policy, marks: Mapping[str, Decimal], now: datetime, *, is_reconciled: bool
+) -> AccountSnapshot:
+    """Mark the books to the last ticks; a product without a fresh mark is shown at cost, and never reconciled."""
+    held = {name: holding for name, holding in state.portfolio.holdings.items() if holding.quantity}
+    priced = {name: marks.get(name, holding.average_price) for name, holding in held.items()}
+    valuation = value(state.portfolio, priced, policy.quote_currency)
+    equity = ZERO if valuation is None else valuation.equity
+    exposure = worst_case(state.portfolio, state.approvals, priced)
+    start = equity if state.day_start_equity is None else state.day_start_equity
+    peak = equity if state.peak_equity is None else max(state.peak_equity, equity)
+    return AccountSnapshot(
+        equity=equity,
+        cash=_cash(state, policy, exposure.reserved),
+        positions=_positions(state, marks),
+        open_orders=_open_orders(state),
+        exposure=exposure.total - exposure.reserved,
+        worst_case_exposure=exposure.total,
+        realized_pnl=sum((holding.realized for holding in state.portfolio.holdings.values()), ZERO),
+        unrealized_pnl=ZERO if valuation is None else valuation.unrealized,
+        fees=sum((holding.fees for holding in state.portfolio.holdings.values()), ZERO),
+        day_start_equity=start,
+        day_pnl=equity - start,
+        peak_equity=peak,
+        drawdown=(peak - equity) / peak if peak > ZERO else ZERO,
+        fills=state.fills,
+        is_reconciled=is_reconciled and all(name in marks for name in held),
+        published_at=now,
+    )
+
+
+def _cash(state: GateState, policy: Policy, reserved: Decimal) -> tuple[Cash, ...]:
+    return tuple(
+        Cash(currency=currency, total=total, reserved=reserved if currency == policy.quote_currency else ZERO)
+        for currency, total in sorted(state.portfolio.cash.items())
+    )
+
+
+def _positions(state: GateState, marks: Mapping[str, Decimal]) -> tuple[Position, ...]:
+    """Show every product ever held: a flat one still has its realized result."""
+    return tuple(
+        Position(
+            product=product,
+            quantity=holding.quantity,
+            average_entry_price=holding.average_price,
+            mark=marks.get(product),
+            unrealized_pnl=holding.quantity * marks.get(product, holding.average_price) - holding.cost,
+            realized_pnl=holding.realized,
+            fees=holding.fees,
+            strategy=holding.strategy,
+            stop_price=holding.stop_price,
+            target_price=holding.target_price,
+            opened_at=holding.opened_at,
+        )
+        for product, holding in sorted(state.portfolio.holdings.items())
+    )
+
+
+def _open_orders(state: GateState) -> tuple[OpenOrder, ...]:
+    return tuple(
+        OpenOrder(
+            client_order_id=kept.client_order_id,
+            venue_order_id=kept.venue_order_id,
+            product=kept.product,
+            side=kept.side,
+            purpose=kept.purpose,
+            quantity=kept.quantity,
+            filled_quantity=kept.counted,
+            limit_price=kept.limit_price,
+            status=kept.status or OrderStatus.SUBMITTING,
+        )
+        for kept in state.approvals.values()
+    )
