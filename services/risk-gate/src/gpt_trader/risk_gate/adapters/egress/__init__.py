@@ -1,0 +1,1 @@
+"""The last hop: the only way anything signed reaches the venue."""
