@@ -135,7 +135,8 @@ def measure(server: str, folder: Path, port: int, *, rate: int, every: int, seco
     context = multiprocessing.get_context("spawn")
     latencies = context.Queue()
     stages = [(_venue, (latencies,)), (_egress, ()), (_executor, ()), (_gate, ()), (_strategy, (every,))]
-    with subprocess.Popen([server, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as nats_server:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([server, "-c", str(config)], stdout=quiet, stderr=quiet) as nats_server:
         processes = []
         try:
             time.sleep(0.7)

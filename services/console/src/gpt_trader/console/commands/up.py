@@ -31,6 +31,7 @@ from gpt_trader.runtime.clock import Clock, SystemClock
 
 Products = Annotated[str, typer.Option(help="Products of the demo market, separated by commas.")]
 Intervals = Annotated[str, typer.Option(help="Candle intervals, separated by commas; strategies use the first.")]
+Strategies = Annotated[str, typer.Option(help="Strategies to run, separated by commas.")]
 Rate = Annotated[str, typer.Option(help="Seconds of trading time per second of real time.")]
 Start = Annotated[datetime | None, typer.Option(help="Trading time at start, UTC; default now (replay: needed).")]
 For = Annotated[float | None, typer.Option("--for", min=1, help="Stop by itself after this many seconds of real time.")]
@@ -49,6 +50,7 @@ def up(
     run_dir: RunDir = DEFAULT_RUN,
     products: Products = "BTC-USD,ETH-USD,SOL-USD,LTC-USD",
     intervals: Intervals = "15s,1m",
+    strategies: Strategies = "trend,mean-reversion",
     rate: Rate = "10",
     start: Start = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated market.")] = 7,
@@ -69,6 +71,7 @@ def up(
         run_dir=folder.root,
         products=tuple(products.split(",")),
         intervals=tuple(intervals.split(",")),
+        strategies=tuple(strategies.split(",")),
         rate=_decimal(rate),
         start=start.replace(tzinfo=UTC) if start else clock.wall(),
         seed=seed,

@@ -51,9 +51,9 @@ def profile_of(plan: Plan, ports: Ports, folder: RunFolder, exchange: Exchange, 
 def _market_data(plan: Plan, folder: RunFolder, exchange: Exchange) -> dict[str, Any]:
     universe = folder.root / "universe.yaml"
     tiers = {product: "T1" if product.split("-")[0] in {"BTC", "ETH", "SOL"} else "T2" for product in plan.products}
-    universe.write_text(yaml.safe_dump({"tiers": tiers}))
+    universe.write_text(yaml.safe_dump({"products": tiers}))
     return {
-        "venue_rest": exchange.rest,
+        "venue_rest": f"https://{exchange.rest}",
         "venue_ws": exchange.ws,
         "venue_ca_file": str(exchange.ca),
         "products": list(plan.products),
@@ -64,7 +64,8 @@ def _market_data(plan: Plan, folder: RunFolder, exchange: Exchange) -> dict[str,
 
 def _strategy(plan: Plan, folder: RunFolder) -> dict[str, Any]:
     record = {"record_dir": str(folder.of("strategy") / "record")} if plan.records else {}
-    return {"interval": plan.intervals[0], **record}
+    strategies = [{"strategy": name, "interval": plan.intervals[0]} for name in plan.strategies]
+    return {"strategies": strategies, **record}
 
 
 def _risk_gate(plan: Plan, ports: Ports, folder: RunFolder, exchange: Exchange) -> dict[str, Any]:

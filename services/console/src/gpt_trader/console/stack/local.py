@@ -19,7 +19,7 @@ from gpt_trader.console.stack.process import Process, ProcessFailed
 from gpt_trader.console.stack.secrets import Secrets, make_secrets
 from gpt_trader.runtime.clock import Clock, ClockSettings
 from gpt_trader.runtime.infrastructure.provision import provision
-from gpt_trader.runtime.infrastructure.servers import nats_server_binary, valkey_server_binary
+from gpt_trader.runtime.infrastructure.servers import nats_argv, valkey_argv
 
 READY_WITHIN = 30.0
 """Seconds a process may take until it is ready."""
@@ -68,9 +68,9 @@ class LocalStack:
 
     async def _start_infrastructure(self, secrets: Secrets) -> None:
         nats = secrets.write_nats(self.folder.of("nats"), self.ports)
-        await self._start("nats", [str(nats_server_binary()), "-c", str(nats)])
+        await self._start("nats", nats_argv(nats))
         redis = secrets.write_redis(self.folder.of("redis"), self.ports)
-        await self._start("redis", [str(valkey_server_binary()), str(redis)])
+        await self._start("redis", valkey_argv(redis))
         for name, port in (("nats", self.ports.nats), ("redis", self.ports.redis)):
             await self._wait_for_port(name, port)
         await provision(f"nats://127.0.0.1:{self.ports.nats}", secrets.provisioner_seed)
@@ -163,9 +163,7 @@ def exchange_options(plan: Plan, ports: Ports, state: Path, clock: ClockSettings
     if clock.clock_origin is not None and clock.clock_start is not None:
         options |= {"--clock-origin": clock.clock_origin.isoformat(), "--clock-start": clock.clock_start.isoformat()}
     words = [str(word) for option in options.items() for word in option]
-    for path in plan.replay:
-        words += ["--replay", str(path)]
-    return words
+    return [*words, "--replay", *map(str, plan.replay)] if plan.replay else words
 
 
 async def _announcement(process: Process) -> Exchange:

@@ -21,6 +21,7 @@ class Plan:
     run_dir: Path
     products: tuple[str, ...]
     intervals: tuple[str, ...]
+    strategies: tuple[str, ...]
     rate: Decimal
     start: datetime
     seed: int

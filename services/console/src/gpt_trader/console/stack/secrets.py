@@ -11,9 +11,9 @@ from gpt_trader.console.stack.certificates import make_egress_certificate
 from gpt_trader.console.stack.folder import RunFolder
 from gpt_trader.console.stack.plan import Ports
 from gpt_trader.contracts.subjects import Zone
+from gpt_trader.runtime.infrastructure import redis_config
 from gpt_trader.runtime.infrastructure.keys import ensure_nkey
 from gpt_trader.runtime.infrastructure.nats_config import NatsConfig, render
-from gpt_trader.runtime.infrastructure.redis_config import REDIS_USERS, render_acl, render_redis
 from gpt_trader.runtime.signing import Signer, generate_seed, read_secret, write_secret
 
 GATE_KEY_ID = "gate-1"
@@ -46,9 +46,10 @@ class Secrets:
     def write_redis(self, folder: Path, ports: Ports) -> Path:
         """Write the state store's configuration and users, and return the configuration's path."""
         acl = folder / "users.acl"
-        write_secret(acl, render_acl(self.redis_hashes))
+        write_secret(acl, redis_config.render_acl(self.redis_hashes))
         path = folder / "redis.conf"
-        path.write_text(render_redis(port=ports.redis, folder=folder, acl_file=acl))
+        config = redis_config.RedisConfig(host="127.0.0.1", port=ports.redis, store_dir=folder, acl_file=acl)
+        path.write_text(redis_config.render(config))
         return path
 
 
@@ -66,7 +67,7 @@ def make_secrets(folder: RunFolder, now: datetime) -> Secrets:
         provisioner_key=ensure_nkey(provisioner),
         provisioner_seed=provisioner,
         system_key=ensure_nkey(folder.of("system") / "system.nk"),
-        redis_hashes={user: _password_hash(folder.of(user) / "redis.password") for user in REDIS_USERS},
+        redis_hashes={user: _password_hash(folder.of(user) / "redis.password") for user in redis_config.USERS},
     )
 
 
