@@ -67,10 +67,10 @@ async def serve_health(settings: HealthSettings, health: Health) -> AsyncIterato
         web.get("/health", _answer_of(health, is_strict=False)),
         web.get("/metrics", _metrics),
     ])  # fmt: skip
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.health_host, settings.health_port, shutdown_timeout=_SHUTDOWN_SECONDS)
+        site = web.TCPSite(runner, settings.health_host, settings.health_port)
         await site.start()
         host, port = runner.addresses[0][:2]
         address = f"{host}:{port}"
