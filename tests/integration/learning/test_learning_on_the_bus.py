@@ -24,7 +24,8 @@ from gpt_trader.learning.queries import closed_trades, decision_by_id, guard_rep
 from gpt_trader.runtime.bus import Bus, connect
 
 PRODUCT = "BTC-USD"
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds; what a killed process had not acknowledged is delivered again only after 30."""
 
 
 def now() -> datetime:
@@ -63,7 +64,8 @@ class Site:
             if process.returncode is None:
                 process.terminate()
                 async with asyncio.timeout(PATIENCE):
-                    await process.wait()
+                    code = await process.wait()
+                assert code == 0, "a stop on request is clean"
 
     async def is_up(self) -> bool:
         return (self.folder / "learning.health").exists()
@@ -295,6 +297,7 @@ async def test_an_unwritable_store_acknowledges_nothing_and_says_so(site: Site) 
         folder.write_text("in the way")
         await gate.store(decisions(PRODUCT), a_decision(1, now()), message_id="1")
         await until(lambda: is_refused(site))
+        await until(lambda: says_why_not(site))
         folder.unlink()
         (site.folder / "away").rename(folder)
         await until(lambda: is_kept(site, "decision-1"))
@@ -326,6 +329,11 @@ async def is_ready(site: Site) -> bool:
 
 async def is_refused(site: Site) -> bool:
     return "message_given_back" in (site.folder / "learning.log").read_text()
+
+
+async def says_why_not(site: Site) -> bool:
+    health = await fetched(site, "health")
+    return '"is_ready":false' in health and str(site.store_dir) in health
 
 
 async def fetched(site: Site, path: str) -> str:

@@ -52,7 +52,7 @@ def ids(store_dir: Path, kind: Kind) -> list[str]:
 
 def seal_and_compact(ahead: WriteAhead, store_dir: Path) -> Compacted:
     ahead.seal()
-    return compact(store_dir)
+    return compact(store_dir, with_trades=True)
 
 
 def test_a_row_is_readable_before_and_after_it_is_merged(
@@ -88,6 +88,21 @@ def test_a_redelivery_adds_nothing_within_a_batch_or_across_batches(
     assert ids(tmp_path, Kind.FILL) == ["fill-1"]
 
 
+def test_what_was_recorded_first_stays(ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace) -> None:
+    ahead.append([rows.fill(1, "buy", "1", "100")])
+    ahead.append([rows.fill(1, "buy", "1", "999")])
+    seal_and_compact(ahead, tmp_path)
+    ahead.append([rows.fill(1, "buy", "1", "998")])
+
+    with opened(tmp_path) as tables:
+        before = tables.execute("FROM fills SELECT payload->>'price'").fetchall()
+    seal_and_compact(ahead, tmp_path)
+    with opened(tmp_path) as tables:
+        after = tables.execute("FROM fills SELECT payload->>'price'").fetchall()
+
+    assert before == after == [("100",)]
+
+
 def test_merging_a_segment_again_after_a_crash_changes_nothing(
     ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace
 ) -> None:
@@ -95,10 +110,10 @@ def test_merging_a_segment_again_after_a_crash_changes_nothing(
     ahead.seal()
     (segment,) = (tmp_path / "wal").glob("*.jsonl")
     shutil.copy(segment, tmp_path / "kept")
-    compact(tmp_path)
+    compact(tmp_path, with_trades=True)
     shutil.copy(tmp_path / "kept", segment)
 
-    result = compact(tmp_path)
+    result = compact(tmp_path, with_trades=True)
 
     assert result == Compacted(segments=1, rows=0, trades=0)
     assert len(closed_trades(tmp_path)) == 1
@@ -144,6 +159,34 @@ def test_trades_are_folded_on_across_compactions_and_read_at_once(
     assert merged.trades == 1
     assert [one.net for one in closed_trades(tmp_path)] == [Decimal(8), Decimal(-10)]
     assert strategy_statistics(tmp_path)[0].net == Decimal(-2)
+
+
+def test_a_trade_is_recorded_only_when_nothing_earlier_can_come(
+    ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace
+) -> None:
+    late = rows.fill(1, "buy", "2", "90")
+    ahead.append([rows.fill(2, "buy", "1", "100"), rows.fill(3, "sell", "1", "110")])
+    ahead.seal()
+
+    unsettled = compact(tmp_path, with_trades=False)
+    ahead.append([late])
+
+    assert unsettled.trades == 0
+    assert closed_trades(tmp_path) == ()
+
+
+def test_a_trade_waits_for_the_decisions_behind_its_fills(
+    ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace
+) -> None:
+    ahead.append([rows.fill(1, "buy", "1", "100", intent_id="intent-1"), rows.fill(2, "sell", "1", "110")])
+    early = seal_and_compact(ahead, tmp_path)
+    provisional = closed_trades(tmp_path)
+    ahead.append([rows.decision(1, mark="100")])
+
+    final = seal_and_compact(ahead, tmp_path)
+
+    assert (early.trades, final.trades) == (0, 1)
+    assert [trade.entry_reason for trade in (*provisional, *closed_trades(tmp_path))] == [None, "crossed"]
 
 
 def test_a_recreated_stream_does_not_hide_later_fills(ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace) -> None:
@@ -230,7 +273,7 @@ def test_a_changed_segment_is_named_with_its_line(
     segment.write_bytes(segment.read_bytes().replace(b"fill-1", b"fill-7"))
 
     with pytest.raises(StoreCorrupt, match=rf"{segment.name} line 1"):
-        compact(tmp_path)
+        compact(tmp_path, with_trades=True)
     code = commands.run(["report", "--store-dir", str(tmp_path)])
 
     assert code == CORRUPT_EXIT

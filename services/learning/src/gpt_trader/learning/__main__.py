@@ -48,6 +48,7 @@ async def serve(settings: Settings) -> None:
                 clock=clock,
                 terms=Terms(horizon=settings.counterfactual_horizon, taker_fee_bps=settings.taker_fee_bps),
                 started_at=clock.now(),
+                disturbed_at=clock.wall(),
             )
             await _serve(settings, learning, bus)
     except StoreError as error:
@@ -57,7 +58,11 @@ async def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, learning: Learning, bus: Bus) -> None:
     health = Health(SERVICE)
-    batches = Batches(seconds=timedelta(seconds=settings.batch_seconds), rows=settings.batch_rows)
+    batches = Batches(
+        seconds=timedelta(seconds=settings.batch_seconds),
+        rows=settings.batch_rows,
+        redelivery=2 * _durable("FILLS").ack_wait,
+    )
     async with serve_health(settings, health), asyncio.TaskGroup() as group:
         group.create_task(bus.watch())
         group.create_task(lifecycle.beat(bus, health, learning.clock, SERVICE))

@@ -30,6 +30,8 @@ def run(argv: Sequence[str]) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--store-dir", type=Path, required=True, metavar="DIR", help="the feedback store")
+        if name == "compact":
+            command.add_argument("--with-trades", action="store_true", help="no earlier fill can still come")
         if name == "report":
             command.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args(argv)
@@ -46,7 +48,7 @@ def _output(options: argparse.Namespace) -> str:
     if not store_dir.is_dir():
         raise StoreError(f"store_dir {store_dir}: no such folder")
     if options.command == "compact":
-        return _line(asdict(compact(store_dir)))
+        return _line(asdict(compact(store_dir, with_trades=options.with_trades)))
     if options.command == "unresolved":
         with opened(store_dir) as tables:
             return "".join(_line(written(row)) for row in unresolved_denials(tables))

@@ -41,8 +41,11 @@ class FeedbackStore(Protocol):
         """Record rows; they are on disk when this returns. Raises StoreUnavailable."""
         ...
 
-    async def compact(self) -> None:
-        """Move what was recorded so far into Parquet; raises StoreError, and then loses nothing."""
+    async def compact(self, *, with_trades: bool) -> None:
+        """Move what was recorded so far into Parquet; raises StoreError, and then loses nothing.
+
+        With trades: also record the trades that the fills close, which says that no earlier fill can still come.
+        """
         ...
 
     async def unresolved(self) -> tuple[Row, ...]:

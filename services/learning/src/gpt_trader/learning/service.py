@@ -1,7 +1,8 @@
 """The shell: record first, then follow what was denied; nothing is acknowledged before it is on disk."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,23 +49,34 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """When rows are merged into Parquet: after so long (real time), or as soon as so many wait."""
+    """When rows are merged into Parquet: after so long (real time), or as soon as so many wait.
+
+    What was delivered but not acknowledged when we stopped or the store failed comes again after later messages;
+    closed trades are recorded only when that is `redelivery` (real time) ago.
+    """
 
     seconds: timedelta
     rows: int
+    redelivery: timedelta
 
 
 @dataclass(slots=True)
 class Learning:
-    """Records what happened and follows what was prevented; `ended` waits for the next `settle`."""
+    """Records what happened and follows what was prevented.
+
+    `started_at` is trading time; `disturbed_at` the real time of the last start or refusal, after which messages may
+    come out of order; `ended` waits for the next `settle`; `troubles` are the kinds of work that the store refuses now.
+    """
 
     store: FeedbackStore
     history: MarketHistory
     clock: Clock
     terms: Terms
     started_at: datetime
+    disturbed_at: datetime
     following: dict[str, dict[str, Denial]] = field(default_factory=dict)
     ended: list[Row] = field(default_factory=list)
+    troubles: dict[str, str] = field(default_factory=dict)
 
     async def resume(self) -> None:
         """Follow again what the last run left unended, from the candles that were published since."""
@@ -106,30 +118,45 @@ class Learning:
 
     async def keep(self, batches: Batches, health: Health) -> None:
         """Settle each second and merge in batches, for ever; while the store fails, say so and try again."""
-        merged_at = self.clock.wall() - batches.seconds
-        is_merged = False
+        due_at = self.clock.wall()
+        is_complete = False
         while True:
-            try:
+            with self._noticed("settle"):
                 await self.settle(self.clock.now() - self.clock.stretch(_LATENESS))
-                is_due = self.clock.wall() - merged_at >= batches.seconds
-                if self.store.waiting >= batches.rows or (is_due and (self.store.waiting or not is_merged)):
-                    merged_at = self.clock.wall()
-                    is_merged = False
-                    await self.store.compact()
-                    is_merged = True
-                health.ready(is_ready=True)
-            except StoreError as error:
-                FAILURES.inc()
-                log.warning("store_failed", reason=str(error))
-                health.ready(is_ready=False, detail=str(error))
+            wall = self.clock.wall()
+            is_complete = is_complete and not self.store.waiting
+            if (wall >= due_at and not is_complete) or self.store.waiting >= batches.rows:
+                due_at = wall + batches.seconds
+                is_orderly = wall - self.disturbed_at > batches.redelivery
+                with self._noticed("merge"):
+                    await self.store.compact(with_trades=is_orderly)
+                    is_complete = is_orderly
+            health.ready(not self.troubles, "; ".join(self.troubles.values()))
             await asyncio.sleep(_SETTLE_SECONDS)
+
+    @contextmanager
+    def _noticed(self, work: str) -> Iterator[None]:
+        """Remember that some work fails until it succeeds again; nothing is lost meanwhile."""
+        try:
+            yield
+        except StoreError as error:
+            self._failed(work, error)
+        else:
+            self.troubles.pop(work, None)
+
+    def _failed(self, work: str, error: StoreError) -> None:
+        FAILURES.inc()
+        log.warning("store_failed", work=work, reason=str(error))
+        self.troubles[work] = str(error)
 
     async def _record(self, row: Row) -> None:
         try:
             await self.store.append((row,))
-        except StoreError:
-            FAILURES.inc()
+        except StoreError as error:
+            self._failed("record", error)
+            self.disturbed_at = self.clock.wall()
             raise
+        self.troubles.pop("record", None)
         RECORDED.labels(row.kind).inc()
         log.info("recorded", kind=row.kind, id=row.row_id, product=row.product)
 

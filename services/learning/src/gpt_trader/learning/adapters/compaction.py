@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gpt_trader.learning.adapters.parquet import merge
 from gpt_trader.learning.adapters.segments import locked, sealed_segments, segment_rows, segments_folder, sync_folder
-from gpt_trader.learning.adapters.tables import opened, unfolded_trades
+from gpt_trader.learning.adapters.tables import final_trades, opened
 from gpt_trader.learning.ports import StoreUnavailable
 
 
@@ -18,8 +18,11 @@ class Compacted:
     trades: int
 
 
-def compact(store_dir: Path) -> Compacted:
-    """Merge sealed segments and the trades they close; interrupted anywhere, the next run finishes it."""
+def compact(store_dir: Path, *, with_trades: bool) -> Compacted:
+    """Merge sealed segments, and record closed trades if no earlier fill can still come.
+
+    Interrupted anywhere, the next run finishes it.
+    """
     try:
         lock = locked(segments_folder(store_dir) / "compaction.lock")
     except OSError as error:
@@ -30,6 +33,10 @@ def compact(store_dir: Path) -> Compacted:
         for path in segments:
             path.unlink()
         sync_folder(segments_folder(store_dir))
-        with opened(store_dir) as tables:
-            trades = merge(store_dir, unfolded_trades(tables))
+        trades = _record_trades(store_dir) if with_trades else 0
     return Compacted(segments=len(segments), rows=rows, trades=trades)
+
+
+def _record_trades(store_dir: Path) -> int:
+    with opened(store_dir) as tables:
+        return merge(store_dir, final_trades(tables))

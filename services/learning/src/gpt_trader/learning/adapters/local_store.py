@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gpt_trader.learning.adapters.segments import WriteAhead, read_written
+from gpt_trader.learning.adapters.segments import WriteAhead, read_written, sealed_segments
 from gpt_trader.learning.domain.records import Kind, Row
 from gpt_trader.learning.ports import CORRUPT_EXIT, StoreCorrupt, StoreUnavailable
 
@@ -36,20 +36,22 @@ class LocalStore:
         async with self._lock:
             await asyncio.to_thread(self._ahead.append, rows)
 
-    async def compact(self) -> None:
+    async def compact(self, *, with_trades: bool) -> None:
         """Seal the open segment and merge; raises StoreError, and then the segments stay for the next time."""
         async with self._lock:
             await asyncio.to_thread(self._ahead.seal)
-        await self._child("compact")
+        if with_trades or sealed_segments(self.store_dir):
+            await self._child("compact", *(("--with-trades",) if with_trades else ()))
 
     async def unresolved(self) -> tuple[Row, ...]:
         """Ask a child process for the denied entries whose counterfactual has not ended."""
         lines = (await self._child("unresolved")).splitlines()
         return tuple(read_written(Kind.DECISION, line) for line in lines)
 
-    async def _child(self, command: str) -> bytes:
+    async def _child(self, command: str, *options: str) -> bytes:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gpt_trader.learning.commands", command, "--store-dir", str(self.store_dir)),
+            *options,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -21,7 +21,8 @@ _INSERT = """
 """
 
 _ONCE_EACH = """
-    SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY stored_at, sequence) = 1
+    SELECT * EXCLUDE is_waiting FROM ({rows})
+    QUALIFY row_number() OVER (PARTITION BY row_id ORDER BY is_waiting, stored_at, sequence) = 1
 """
 
 
@@ -47,18 +48,19 @@ def raise_if_damaged(store_dir: Path) -> None:
 
 
 def rows_of(files: Sequence[Path], table: str) -> str:
-    """Write the query for every row of these files and of a table, each once; the first that came counts."""
+    """Write the query for every row of these files and of a table, each once; what is in a file never changes."""
     quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-    merged = f"FROM read_parquet([{quoted}]) UNION ALL " if files else ""
-    return _ONCE_EACH.format(rows=f"{merged}FROM {table}")
+    merged = f"FROM read_parquet([{quoted}]) SELECT *, false AS is_waiting UNION ALL " if files else ""
+    return _ONCE_EACH.format(rows=f"{merged}FROM {table} SELECT *, true AS is_waiting")
 
 
 def load(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
-    """Make a table of rows. Amounts stay in `payload` as the text of the message: nothing is rounded."""
+    """Make a table of rows, the first of each id. Amounts stay in `payload` as the message's text, unrounded."""
     connection.execute(
         f"CREATE TABLE {table} (row_id VARCHAR, product VARCHAR, strategy VARCHAR, occurred_at TIMESTAMPTZ, "
         "stored_at TIMESTAMPTZ, sequence BIGINT, payload VARCHAR)"
     )
+    rows = tuple({row.row_id: row for row in reversed(rows)}.values())
     columns = [
         [row.row_id for row in rows],
         [row.product for row in rows],

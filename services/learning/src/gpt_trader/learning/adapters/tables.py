@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -55,16 +56,34 @@ def opened(store_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def unfolded_trades(connection: duckdb.DuckDBPyConnection) -> tuple[Row, ...]:
-    """Fold the fills since each book's last recorded trade, and return the trades they close."""
+    """Fold the fills since each book's last recorded trade; what is still on its way may change these trades."""
+    return tuple(row for executions in _unfolded(connection) for row in _trades(executions))
+
+
+def final_trades(connection: duckdb.DuckDBPyConnection) -> tuple[Row, ...]:
+    """Return the unfolded trades up to the first fill of each book whose decision has not been recorded yet."""
+    return tuple(
+        row for executions in _unfolded(connection) for row in _trades(tuple(takewhile(_is_explained, executions)))
+    )
+
+
+def _is_explained(execution: Execution) -> bool:
+    return execution.cause is not None or execution.fill.intent_id is None
+
+
+def _unfolded(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[Execution, ...], ...]:
     by_book: dict[tuple[str, str], list[Execution]] = {}
-    places: dict[str, Place] = {}
     for payload, stored_at, sequence, decision in connection.execute(_UNFOLDED_FILLS).fetchall():
         fill = Fill.decode(payload)
         cause = cause_of(Decision.decode(decision)) if decision else None
         execution = Execution(fill=fill, cause=cause, place=_place(stored_at, sequence))
-        places[fill.fill_id] = execution.place
         by_book.setdefault((fill.strategy, fill.product), []).append(execution)
-    trades = (trade for executions in by_book.values() for trade in fold(Book(), executions)[1])
+    return tuple(map(tuple, by_book.values()))
+
+
+def _trades(executions: tuple[Execution, ...]) -> tuple[Row, ...]:
+    places = {str(execution.fill.fill_id): execution.place for execution in executions}
+    _, trades = fold(Book(), executions)
     return tuple(_trade_row(trade, places[trade.closing_fill_id]) for trade in trades)
 
 
