@@ -1,5 +1,6 @@
 """Create, preview, edit and cancel orders; read orders and fills back."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from gpt_trader.exchange_sim.adapters.rest.bodies import (
 )
 from gpt_trader.exchange_sim.adapters.rest.market_routes import PREFIX
 from gpt_trader.exchange_sim.adapters.rest.wire import Call, Json, Refused, Reply, Route, invalid, text
-from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Fill, Order, OrderRequest, Status
+from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Fill, Order, OrderRequest
 from gpt_trader.exchange_sim.domain.validation import Refusal, refuse
 
 MAX_CANCELS = 100
@@ -191,7 +192,8 @@ def _order(call: Call) -> Reply:
 
 def _orders(call: Call) -> Reply:
     venue = call.floor.venue
-    found = [order for order in reversed(venue.orders.values()) if order.owner == CUSTOMER and _is_wanted(call, order)]
+    is_wanted = _order_filter(call)
+    found = [order for order in reversed(venue.orders.values()) if is_wanted(order)]
     if call.query.get("sort_by") == "LAST_UPDATE_TIME":
         found.sort(key=lambda order: order.updated_at, reverse=True)
     page, cursor = _page(call, found, PAGE)
@@ -205,30 +207,31 @@ def _orders(call: Call) -> Reply:
     )
 
 
-def _is_wanted(call: Call, order: Order) -> bool:
+def _order_filter(call: Call) -> Callable[[Order], bool]:
     start, end = call.instant("start_date"), call.instant("end_date")
-    base = order.product_id.partition("-")[0]
-    filters: tuple[tuple[list[str], str], ...] = (
-        (call.many("order_ids"), order.order_id),
-        (call.many("product_ids", "product_id"), order.product_id),
-        (call.many("order_types"), order_type(order.terms)),
-        (call.many("order_side"), order.side.value),
-        (call.many("time_in_forces"), time_in_force(order.terms)),
-        (call.many("asset_filters"), base),
-        (call.many("product_type"), "SPOT"),
-        (call.many("order_placement_source"), "RETAIL_ADVANCED"),
+    criteria: tuple[tuple[list[str], Callable[[Order], str]], ...] = (
+        (call.many("order_ids"), lambda order: order.order_id),
+        (call.many("product_ids", "product_id"), lambda order: order.product_id),
+        (call.many("order_status"), lambda order: order.status.value),
+        (call.many("order_types"), lambda order: order_type(order.terms)),
+        (call.many("order_side"), lambda order: order.side.value),
+        (call.many("time_in_forces"), lambda order: time_in_force(order.terms)),
+        (call.many("asset_filters"), lambda order: order.product_id.partition("-")[0]),
+        (call.many("product_type"), lambda _: "SPOT"),
+        (call.many("order_placement_source"), lambda _: "RETAIL_ADVANCED"),
     )
-    return (
-        all(not wanted or value in wanted for wanted, value in filters)
-        and _has_status(call.many("order_status"), order.status)
-        and (start is None or order.created_at >= start)
-        and (end is None or order.created_at < end)
-        and order.visible_at <= call.now
-    )
+    asked = [(wanted, value_of) for wanted, value_of in criteria if wanted]
 
+    def is_wanted(order: Order) -> bool:
+        return (
+            order.owner == CUSTOMER
+            and order.visible_at <= call.now
+            and (start is None or order.created_at >= start)
+            and (end is None or order.created_at < end)
+            and all(value_of(order) in wanted for wanted, value_of in asked)
+        )
 
-def _has_status(wanted: list[str], status: Status) -> bool:
-    return not wanted or status.value in wanted
+    return is_wanted
 
 
 def _fills(call: Call) -> Reply:

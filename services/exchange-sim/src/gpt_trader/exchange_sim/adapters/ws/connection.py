@@ -29,9 +29,9 @@ class Connection:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wants(self, channel: str, product_id: str) -> bool:
-        """Whether the client subscribed to a product on a channel; no products means all."""
+        """Whether the client subscribed to a product on a channel; no products means all, no product any."""
         products = self.subscriptions.get(channel)
-        return products is not None and (not products or product_id in products)
+        return products is not None and (not products or not product_id or product_id in products)
 
     def send(self, frame: Frame) -> None:
         """Queue a frame with the next sequence number."""

@@ -98,6 +98,8 @@ class Hub:
     def acknowledge(self, connection: Connection, now: datetime) -> None:
         """Send the cumulative list of subscriptions."""
         named = {channel: list(products) or [channel] for channel, products in connection.subscriptions.items()}
+        if "heartbeats" in named:
+            named["heartbeats"] = ["heartbeats"]
         if "user" in named:
             named["user"] = [user_id(self.venue)]
         connection.send(self._frame("subscriptions", "", now, [{"subscriptions": named}]))

@@ -17,6 +17,7 @@ from gpt_trader.exchange_sim.adapters.ws.hub import CHANNELS, Hub
 from gpt_trader.exchange_sim.ports import Floor, Stopwatch
 
 FIRST_MESSAGE_SECONDS = 5.0
+CLOSE_SECONDS = 1.0
 MAX_INBOUND = 1 << 20
 POLICY_VIOLATION = 1008
 
@@ -53,7 +54,7 @@ class WsServer:
         return upgrade
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(compress=self.is_compressed, max_msg_size=MAX_INBOUND)
+        socket = web.WebSocketResponse(timeout=CLOSE_SECONDS, compress=self.is_compressed, max_msg_size=MAX_INBOUND)
         await socket.prepare(request)
         connection = Connection(
             socket=socket,

@@ -1,0 +1,202 @@
+"""The official WebSocket client, unmodified, on every channel; and the feed's own rules."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import websockets
+from coinbase.jwt_generator import build_ws_jwt
+from coinbase.websocket import WebsocketResponse
+
+CHANNELS = ["ticker", "ticker_batch", "level2", "market_trades", "candles", "status"]
+
+
+def test_every_market_channel_answers_with_snapshot_ack_and_updates(
+    sim: Any, listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
+    feed = listen(sim, is_anonymous=True)
+
+    feed.client.subscribe(["BTC-USD", "ETH-USD"], CHANNELS)
+    feed.client.heartbeats()
+
+    for name in ("ticker", "ticker_batch", "l2_data", "market_trades", "candles"):
+        eventually(lambda name=name: {event["type"] for event in feed.events(name)} >= {"snapshot", "update"})
+    eventually(lambda: len(feed.events("heartbeats")) >= 2)
+    assert len(feed.events("status")[0]["products"]) == 2
+    beats = [event["heartbeat_counter"] for event in feed.events("heartbeats")]
+    assert beats == list(range(beats[0], beats[0] + len(beats)))
+    assert [message["sequence_num"] for message in feed.messages] == list(range(len(feed.messages)))
+    assert feed.messages[0]["channel"] == "ticker"
+    assert [event["subscriptions"] for event in feed.events("subscriptions")][-1]["heartbeats"] == ["heartbeats"]
+    typed = [WebsocketResponse(dict(message)) for message in feed.messages]
+    assert {one.channel for one in typed} >= {"l2_data", "subscriptions"}
+
+
+def test_the_level2_stream_rebuilds_the_rest_book(
+    sim: Any, listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
+    feed = listen(sim, is_anonymous=True)
+    feed.client.subscribe(["SOL-USD"], ["level2"])
+    eventually(lambda: len(feed.of("l2_data")) > 20)
+    sim.post_admin("/market", product_id="SOL-USD", frozen=True)
+    count = len(feed.of("l2_data"))
+    eventually(lambda: len(feed.of("l2_data")) >= count)
+    asyncio.run(asyncio.sleep(0.3))
+
+    book: dict[tuple[str, str], str] = {}
+    for event in feed.events("l2_data"):
+        for update in event["updates"]:
+            book[update["side"], update["price_level"]] = update["new_quantity"]
+    rest = sim.client().get_product_book("SOL-USD").pricebook
+    sim.post_admin("/market", product_id="SOL-USD", frozen=False)
+
+    standing = {key: size for key, size in book.items() if size != "0"}
+    expected = {("bid", level.price): level.size for level in rest.bids}
+    assert standing == expected | {("offer", level.price): level.size for level in rest.asks}
+
+
+def test_the_user_channel_reports_cumulative_states_and_the_fill(
+    sim: Any, listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
+    client = sim.client()
+    ask = sim.best()[1]
+    feed = listen(sim)
+    feed.client.user([])
+    eventually(lambda: feed.events("user"))
+    assert feed.events("user")[0]["type"] == "snapshot"
+
+    created = client.limit_order_ioc_buy("user-1", "BTC-USD", "0.02", str(Decimal(ask) * 2 // 1))
+
+    order_id = created.success_response["order_id"]
+    last = eventually(
+        lambda: [
+            order
+            for event in feed.events("user")
+            for order in event["orders"]
+            if order["order_id"] == order_id and order["status"] == "FILLED"
+        ]
+    )[-1]
+    assert (last["cumulative_quantity"], last["leaves_quantity"], last["client_order_id"]) == ("0.02", "0", "user-1")
+    assert (last["post_only"], last["order_type"], last["order_side"]) == ("false", "Limit", "BUY")
+    [fill, *_] = client.get_fills(order_ids=[order_id]).fills
+    assert fill.order_id == order_id
+
+
+def test_the_user_snapshot_comes_in_batches_of_50(
+    start_sim: Callable[..., Any], listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
+    sim = start_sim("--private-limit", "0")
+    client = sim.client()
+    for number in range(50):
+        client.limit_order_gtc_buy(f"batch-{number}", "BTC-USD", "0.001", "30000")
+    feed = listen(sim)
+
+    feed.client.user([])
+
+    eventually(lambda: len(feed.events("user")) == 2)
+    assert [len(event["orders"]) for event in feed.events("user")] == [50, 0]
+
+
+def test_unsubscribing_everything_ends_in_an_empty_ack(
+    sim: Any, listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
+    feed = listen(sim, is_anonymous=True)
+    feed.client.subscribe(["BTC-USD"], ["ticker"])
+    eventually(lambda: feed.of("ticker"))
+
+    feed.client.unsubscribe(["BTC-USD"], ["ticker"])
+
+    eventually(lambda: feed.of("subscriptions")[-1]["events"] == [{"subscriptions": {}}])
+
+
+async def drain(socket: Any, patience: float) -> None:
+    while True:
+        await asyncio.wait_for(socket.recv(), patience)
+
+
+def trust(sim: Any) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=sim.ca)
+
+
+async def test_errors_leave_the_socket_open_and_unnumbered(sim: Any) -> None:
+    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
+        for message in (
+            {"type": "subscribe", "channel": "user", "product_ids": []},
+            {"type": "subscribe", "channel": "nonsense"},
+            {"type": "subscribe", "channel": "ticker", "product_ids": ["BTC-USD"], "jwt": "bad"},
+        ):
+            await socket.send(json.dumps(message))
+            assert json.loads(await socket.recv())["type"] == "error"
+        await socket.send("not json")
+        assert json.loads(await socket.recv())["type"] == "error"
+
+        await socket.send(json.dumps({"type": "subscribe", "channel": "heartbeats"}))
+
+        assert json.loads(await socket.recv())["sequence_num"] == 0
+
+
+async def test_an_unknown_product_is_acknowledged_and_silent(sim: Any) -> None:
+    async with websockets.connect(sim.ws + "/any/path", ssl=trust(sim)) as socket:
+        await socket.send(json.dumps({"type": "subscribe", "channel": "ticker", "product_ids": ["NOPE-USD"]}))
+
+        assert json.loads(await socket.recv())["events"] == [{"subscriptions": {"ticker": ["NOPE-USD"]}}]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.5)
+
+
+async def test_a_silent_client_is_closed_after_five_seconds(sim: Any) -> None:
+    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
+        await (await socket.ping())
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 7)
+
+
+async def test_the_2026_profile_leaves_client_id_out_and_idle_sockets_close(start_sim: Callable[..., Any]) -> None:
+    sim = start_sim("--profile", "2026", "--ws-idle-s", "1", "--no-deflate")
+
+    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
+        await socket.send(json.dumps({"type": "subscribe", "channel": "status", "product_ids": ["BTC-USD"]}))
+        message = json.loads(await socket.recv())
+        assert "client_id" not in message
+        await socket.recv()
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 4)
+
+
+async def test_gaps_duplicates_staleness_and_drops_on_command(
+    start_sim: Callable[..., Any], key_of: Callable[..., Any]
+) -> None:
+    sim = start_sim("--ticks-per-second", "200")
+    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
+        await socket.send(json.dumps({"type": "subscribe", "channel": "ticker", "product_ids": ["BTC-USD"]}))
+        sim.post_admin("/faults", kind="ws_gap", match="ticker")
+        sim.post_admin("/faults", kind="ws_duplicate", match="ticker")
+        numbers = [json.loads(await socket.recv())["sequence_num"] for _ in range(30)]
+        steps = {later - earlier for earlier, later in pairwise(numbers)}
+        assert steps == {0, 1, 2}
+
+        sim.post_admin("/faults", kind="stale_feed", match="ticker", times=-1)
+        await asyncio.sleep(0.2)
+        with pytest.raises(TimeoutError):
+            await drain(socket, 0.5)
+        sim.post_admin("/faults", kind="stale_feed", times=0)
+        await asyncio.wait_for(socket.recv(), 3)
+
+        sim.post_admin("/faults", kind="ws_drop", match="ticker")
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await drain(socket, 3)
+    assert closed.value.rcvd is None
+    key = key_of(sim.key_file)
+    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
+        token = build_ws_jwt(key["name"], key["privateKey"])
+        await socket.send(json.dumps({"type": "subscribe", "channel": "user", "jwt": token}))
+        await socket.recv()
+        sim.post_admin("/faults", kind="ws_drop", match="user", value=1001)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await drain(socket, 3)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
