@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,12 +16,11 @@ from typing import Any, TypeVar
 import aiohttp
 import orjson
 import pytest
-from gpt_trader.contracts import subjects
+
 from gpt_trader.contracts.market import BookSummary, Candle, CandleOrigin, FeedState, FeedStatus, Tick, Universe
 from gpt_trader.contracts.message import Message
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.bus import Bus, Received
-
 from tests.conftest import BusOf, NatsStack
 
 PRODUCTS = ("BTC-USD", "ETH-USD")
@@ -118,7 +118,7 @@ class Listener:
 
     async def until(self, is_true: Callable[[], bool], seconds: float = 20) -> None:
         async with asyncio.timeout(seconds):
-            while not is_true():
+            while not is_true():  # noqa: ASYNC110 - what is awaited is a state, not an event
                 await asyncio.sleep(0.02)
 
     def states(self, product: str, since: int = 0) -> list[FeedState]:
@@ -127,13 +127,11 @@ class Listener:
         return [state for n, state in enumerate(states) if n == 0 or state is not states[n - 1]]
 
     async def until_clean(self, since: int = 0) -> None:
-        await self.until(
-            lambda: all(self.states(product, since)[-1:] == [FeedState.CLEAN] for product in PRODUCTS), 30
-        )
+        await self.until(lambda: all(self.states(product, since)[-1:] == [FeedState.CLEAN] for product in PRODUCTS), 30)
 
 
 @pytest.fixture
-async def listener(own_bus_of: BusOf) -> AsyncIterator[Listener]:
+async def listener(own_bus_of: BusOf) -> Listener:
     bus = await own_bus_of(Zone.STRATEGY)
     found = Listener()
     await found.listen(bus, "ticks.>", Tick)
@@ -141,7 +139,7 @@ async def listener(own_bus_of: BusOf) -> AsyncIterator[Listener]:
     await found.listen(bus, "books.>", BookSummary)
     await found.listen(bus, "feed.>", FeedStatus)
     await found.listen(bus, "universe", Universe)
-    yield found
+    return found
 
 
 async def test_prices_candles_books_and_the_universe_reach_a_reader(
@@ -157,7 +155,7 @@ async def test_prices_candles_books_and_the_universe_reach_a_reader(
     keys = [(t.product, t.bid, t.ask, t.bid_quantity, t.ask_quantity, t.last_price) for t in ticks]
     for product in PRODUCTS:
         own = [key for key in keys if key[0] == product]
-        assert all(one != next_one for one, next_one in zip(own, own[1:], strict=False))
+        assert all(one != next_one for one, next_one in itertools.pairwise(own))
     assert all(int(received.headers["Origin-Ns"]) > 0 for received, m in listener.heard if isinstance(m, Tick))
     assert all(book.bid < book.ask and len(book.depth) == 3 for book in listener.all(BookSummary))
     universe = listener.all(Universe)[0]
@@ -211,7 +209,7 @@ async def test_each_candle_is_published_once_also_over_a_restart(
         starts = [start for i, p, start in places if (i, p) == (interval, product)]
         assert starts == sorted(starts)
         if interval == "2s":
-            gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+            gaps = [b - a for a, b in itertools.pairwise(starts)]
             assert max(gaps) <= timedelta(seconds=4), "a restart leaves no hole"
 
 
@@ -318,7 +316,7 @@ async def test_a_restarted_bus_gets_every_candle_that_closed_meanwhile(
 
     starts = [candle.start for candle in stored if candle.origin is not CandleOrigin.CORRECTION]
     assert starts == sorted(set(starts))
-    assert max(b - a for a, b in zip(starts, starts[1:], strict=False)) <= timedelta(seconds=4)
+    assert max(b - a for a, b in itertools.pairwise(starts)) <= timedelta(seconds=4)
 
 
 async def test_a_product_that_the_venue_does_not_list_refuses_the_start(

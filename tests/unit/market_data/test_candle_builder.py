@@ -1,10 +1,11 @@
+import itertools
 from datetime import timedelta
 from decimal import Decimal
 
-from gpt_trader.contracts.market import Candle, CandleOrigin
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt_trader.contracts.market import Candle, CandleOrigin
 from gpt_trader.market_data.domain.candles import CandleBuilder, Tape, candles_of, floor
 from gpt_trader.market_data.domain.events import Trade
 from tests.unit.market_data.market_builders import BTC, NOW, a_builder, a_trade, at
@@ -36,13 +37,15 @@ def test_any_split_of_trades_into_batches_gives_the_same_candles(
     trades: list[Trade], cuts: list[int], interval: str
 ) -> None:
     bounds = [0, *sorted(cuts), len(trades)]
-    batches = [trades[first:last] for first, last in zip(bounds, bounds[1:], strict=False)]
+    batches = [trades[first:last] for first, last in itertools.pairwise(bounds)]
 
     assert closed(a_builder(interval), batches) == closed(a_builder(interval), [trades])
 
 
 @given(trades=tapes(), seed=st.randoms())
-def test_the_order_in_which_the_trades_of_open_buckets_arrive_does_not_matter(trades: list[Trade], seed: object) -> None:
+def test_the_order_in_which_the_trades_of_open_buckets_arrive_does_not_matter(
+    trades: list[Trade], seed: object
+) -> None:
     shuffled = list(trades)
     seed.shuffle(shuffled)  # type: ignore[attr-defined] # Hypothesis gives a random.Random
     late, straight = a_builder(), a_builder()

@@ -1,10 +1,10 @@
 from datetime import timedelta
 
 import pytest
-from gpt_trader.contracts.market import FeedState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt_trader.contracts.market import FeedState
 from gpt_trader.market_data.domain.backoff import Backoff
 from gpt_trader.market_data.domain.feed import (
     Booked,
@@ -22,9 +22,7 @@ from gpt_trader.market_data.domain.feed import (
 from gpt_trader.market_data.domain.sequence import InOrder, Missed, Repeated, Sequencing
 from tests.unit.market_data.market_builders import BTC, NOW, at
 
-LIMITS = Limits(
-    message_age=timedelta(seconds=15), heartbeat_age=timedelta(seconds=30), resync=timedelta(seconds=30)
-)
+LIMITS = Limits(message_age=timedelta(seconds=15), heartbeat_age=timedelta(seconds=30), resync=timedelta(seconds=30))
 UNKNOWN = Health(product=BTC, state=FeedState.DISCONNECTED, reason="not connected yet", since=NOW)
 CONNECTED = Connected(wall=NOW, is_again=False)
 events = st.sampled_from(

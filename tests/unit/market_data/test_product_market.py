@@ -1,7 +1,6 @@
 from decimal import Decimal
 
 from gpt_trader.contracts.market import FeedState, Tick
-
 from gpt_trader.market_data.domain.feed import Connected, Filled, Gapped, Lost, Resubscribed
 from gpt_trader.market_data.domain.outliers import OutlierFilter
 from gpt_trader.market_data.domain.product import ProductMarket, Quarantined

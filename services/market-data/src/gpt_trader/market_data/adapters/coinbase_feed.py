@@ -18,6 +18,7 @@ from gpt_trader.market_data.ports import Channel, Envelope, FeedLost
 _FOR_ALL_PRODUCTS = frozenset({Channel.HEARTBEATS})
 _MOST_FRAME_BYTES = 64 * 1024 * 1024
 _QUEUED_FRAMES = 1024
+_CLOSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class CoinbaseFeed:
                 self.url,
                 ssl=self.tls,
                 open_timeout=seconds,
-                close_timeout=seconds,
+                close_timeout=_CLOSE_SECONDS,
                 ping_interval=10,
                 ping_timeout=10,
                 max_size=_MOST_FRAME_BYTES,

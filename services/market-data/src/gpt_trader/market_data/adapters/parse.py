@@ -80,7 +80,7 @@ def listing(product: Json) -> Listing:
         raise Malformed(f"{where}.product_type", kind, "only spot products can be followed")
     return Listing(
         product=_text(product, "product_id", where),
-        wire_id=_get(product, "alias", where) or _text(product, "product_id", where),
+        wire_id=_text(product, "alias" if _get(product, "alias", where) else "product_id", where),
         base_currency=_text(product, "base_currency_id", where),
         quote_currency=_text(product, "quote_currency_id", where),
         base_increment=_positive(product, "base_increment", where),
@@ -127,7 +127,7 @@ def _candle(candle: Json, product: str, interval: str, now: datetime) -> Candle:
 
 
 def _book_events(event: Json) -> list[VenueEvent]:
-    kind = _get(event, "type", "l2_data")
+    kind = _text(event, "type", "l2_data")
     if kind not in {"snapshot", "update"}:
         raise Malformed("l2_data.type", kind, "must be snapshot or update")
     levels = tuple(_level(update) for update in _list(event, "updates", "l2_data"))
@@ -137,9 +137,9 @@ def _book_events(event: Json) -> list[VenueEvent]:
 
 
 def _level(update: Json) -> Level:
-    side = _SIDES.get(_get(update, "side", "l2_data"))
+    side = _SIDES.get(_text(update, "side", "l2_data"))
     if side is None:
-        raise Malformed("l2_data.side", _get(update, "side", "l2_data"), "must be bid or offer")
+        raise Malformed("l2_data.side", update["side"], "must be bid or offer")
     return Level(side, _positive(update, "price_level", "l2_data"), _amount(update, "new_quantity", "l2_data"))
 
 
@@ -190,7 +190,7 @@ def _best(ticker: Json) -> Best | None:
 
 def _pulse_events(event: Json) -> list[VenueEvent]:
     counter = _get(event, "heartbeat_counter", "heartbeats")
-    if isinstance(counter, str) and counter.isdigit():
+    if isinstance(counter, str) and counter.isdecimal():
         return [Pulse(counter=int(counter))]
     if type(counter) is not int:
         raise Malformed("heartbeats.heartbeat_counter", counter, "must be a whole number")
@@ -221,11 +221,10 @@ _READERS: dict[str, Callable[[Json], list[VenueEvent]]] = {
 
 
 def _is_disabled(product: Json, where: str) -> bool:
-    status = _get(product, "status", where)
-    is_online = status in {None, "", "online"}
-    return not is_online or any(
-        _flag(product, name, where) for name in ("is_disabled", "trading_disabled", "view_only")
-    )
+    """Futures have no status text, and an absent one says nothing."""
+    if _get(product, "status", where) and _text(product, "status", where) != "online":
+        return True
+    return any(_flag(product, name, where) for name in ("is_disabled", "trading_disabled", "view_only"))
 
 
 def _volume(product: Json, where: str) -> Decimal:
@@ -301,7 +300,7 @@ def _time(holder: Json, field: str, where: str) -> datetime:
 
 def _unix_seconds(holder: Json, field: str, where: str) -> datetime:
     value = _get(holder, field, where)
-    if not isinstance(value, str) or not value.isdigit():
+    if not isinstance(value, str) or not value.isdecimal():
         raise Malformed(f"{where}.{field}", value, "must be whole UNIX seconds as text")
     try:
         return datetime.fromtimestamp(int(value), UTC)

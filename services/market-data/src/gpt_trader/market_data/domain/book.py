@@ -3,11 +3,13 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from operator import mul
 
 from gpt_trader.contracts.market import BookDepth
 from gpt_trader.market_data.domain.events import Best, BookSide, Level
 
 _BPS = Decimal(10_000)
+_ZERO = Decimal(0)
 
 
 class Book:
@@ -58,7 +60,8 @@ class _Ladder:
 
     def __init__(self, side: BookSide, levels: Iterable[Level]) -> None:
         self._sign = 1 if side is BookSide.BID else -1
-        self._quantities = {level.price: level.quantity for level in levels if level.side is side and level.quantity}
+        told = {level.price: level.quantity for level in levels if level.side is side}
+        self._quantities = {price: quantity for price, quantity in told.items() if quantity}
         self._keys = sorted(price * self._sign for price in self._quantities)
 
     def put(self, price: Decimal, quantity: Decimal) -> None:
@@ -84,15 +87,15 @@ class _Ladder:
         return price, self._quantities[price]
 
     def notional_within(self, limits: Sequence[Decimal]) -> list[Decimal]:
+        """Sum up to each limit; limits lie ever further from the best, so each adds only what the last left out."""
         sums: list[Decimal] = []
-        total = Decimal(0)
-        levels = iter(self)
-        level = next(levels, None)
+        total, upper = _ZERO, len(self._keys)
         for limit in limits:
-            while level is not None and (level[0] - limit) * self._sign >= 0:
-                total += level[0] * level[1]
-                level = next(levels, None)
+            lower = bisect_left(self._keys, limit * self._sign, hi=upper)
+            prices = [key * self._sign for key in self._keys[lower:upper]]
+            total = sum(map(mul, prices, map(self._quantities.__getitem__, prices)), total)
             sums.append(total)
+            upper = lower
         return sums
 
     def __iter__(self) -> Iterator[tuple[Decimal, Decimal]]:

@@ -120,6 +120,7 @@ class MarketData:
                 summary = market.summary()
                 if summary is not None:
                     self._around.outlet.book(summary)
+                await asyncio.sleep(0)  # a deep book takes milliseconds to sum: ticks go between two of them
             sick = [f"{m.product} {m.health.state}" for m in markets if m.health.state is not FeedState.CLEAN]
             self._health.ready(not sick, ", ".join(sick))
 
