@@ -50,36 +50,8 @@ class Configuration(Body):
     reduce_only: bool = False
 
 
-class TwapConfiguration(Body):
-    """Known and refused by the venue."""
-
-    base_size: str | None = None
-    quote_size: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    limit_price: str | None = None
-    number_buckets: str | None = None
-    bucket_size: str | None = None
-    bucket_duration: str | None = None
-
-
-class ScaledConfiguration(Body):
-    """Known and refused by the venue."""
-
-    orders: list[object] = []
-    base_size: str | None = None
-    quote_size: str | None = None
-    num_orders: int | None = None
-    min_price: str | None = None
-    max_price: str | None = None
-    price_distribution: str | None = None
-    size_distribution: str | None = None
-    size_diff: str | None = None
-    size_ratio: str | None = None
-
-
 class OrderConfiguration(Body):
-    """Exactly one of the venue's configurations."""
+    """Exactly one of the venue's configurations; the last two are known and refused whatever they say."""
 
     market_market_ioc: Configuration | None = None
     market_market_fok: Configuration | None = None
@@ -91,8 +63,8 @@ class OrderConfiguration(Body):
     stop_limit_stop_limit_gtd: Configuration | None = None
     trigger_bracket_gtc: Configuration | None = None
     trigger_bracket_gtd: Configuration | None = None
-    twap_limit_gtd: TwapConfiguration | None = None
-    scaled_limit_gtc: ScaledConfiguration | None = None
+    twap_limit_gtd: dict[str, object] | None = None
+    scaled_limit_gtc: dict[str, object] | None = None
 
 
 class PreviewBody(Body):
