@@ -1,0 +1,1 @@
+"""The venue through the gate's egress, and the figures we show."""

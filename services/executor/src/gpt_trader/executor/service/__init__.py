@@ -1,0 +1,1 @@
+"""The shell: intents in, orders out, reports on the bus."""
