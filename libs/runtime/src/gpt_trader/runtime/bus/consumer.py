@@ -1,18 +1,17 @@
 """A durable read continuously: requests are renewed before they run dry, messages are settled one after the other."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import orjson
 import prometheus_client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from gpt_trader.contracts.subjects import Durable
 from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.bus.errors import BusUnavailable, Malformed, Unavailable
-from gpt_trader.runtime.bus.link import Link, inbox_prefix
+from gpt_trader.runtime.bus.link import Link
 from gpt_trader.runtime.bus.received import DESCRIPTION, STATUS, OnMessage, from_consumer
 
 log = logs.get("bus")
@@ -21,8 +20,9 @@ MALFORMED = prometheus_client.Counter("bus_malformed", "messages that could not 
 GIVEN_BACK = prometheus_client.Counter("bus_given_back", "messages to be delivered again later", ["stream"])
 
 _BATCH = 64
-_EXPIRES_SECONDS = 30
-_HEARTBEAT_SECONDS = 2
+_REQUESTS_PER_INBOX = 200
+_EXPIRES_NANOSECONDS = 30_000_000_000
+_HEARTBEAT_NANOSECONDS = 2_000_000_000
 _SILENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.25
 _NAK_NANOSECONDS = 1_000_000_000
@@ -33,17 +33,19 @@ _REQUEST_OVER = frozenset({"404", "408"})
 
 @dataclass(slots=True)
 class _Pull:
-    """Knows how many messages the server still owes us; `arrived` holds None where the requests must be renewed."""
+    """Keeps requests open; `owed` is what the server has still to send, `arrived` holds None where to ask anew.
+
+    All requests share one inbox, for only so do their messages stay in order. The inbox is changed now and then: the
+    server forgets the requests that crossed accounts only when their inbox is gone.
+    """
 
     link: Link
     durable: Durable
     arrived: asyncio.Queue[Msg | None] = field(default_factory=asyncio.Queue)
     owed: int = 0
-    _requests: int = 0
-
-    @property
-    def inbox(self) -> str:
-        return f"{inbox_prefix(self.link.zone)}.pull.{self.durable.stream}.{self.durable.name}"
+    inbox: str = ""
+    subscription: Subscription | None = None
+    requests: int = 0
 
     async def on_message(self, message: Msg) -> None:
         self.arrived.put_nowait(message)
@@ -54,39 +56,48 @@ class _Pull:
         self.arrived.put_nowait(None)
 
     async def replenish(self) -> None:
-        """Ask for more when half of the last request is used up."""
+        """Ask for more when half of what was asked for has come."""
+        if self.subscription is None or (self.requests >= _REQUESTS_PER_INBOX and self.owed == 0):
+            await self._change_inbox()
         batch = min(_BATCH, self.durable.max_ack_pending)
-        if self.owed > batch // 2:
+        if self.owed > batch // 2 or self.requests >= _REQUESTS_PER_INBOX:
             return
         wanted = batch - self.owed
-        self._requests += 1
-        request = {
-            "batch": wanted,
-            "expires": _EXPIRES_SECONDS * 1_000_000_000,
-            "idle_heartbeat": _HEARTBEAT_SECONDS * 1_000_000_000,
-        }
+        body = {"batch": wanted, "expires": _EXPIRES_NANOSECONDS, "idle_heartbeat": _HEARTBEAT_NANOSECONDS}
         api = f"$JS.API.CONSUMER.MSG.NEXT.{self.durable.stream}.{self.durable.name}"
-        await self.link.send(api, orjson.dumps(request), None, f"{self.inbox}.{self._requests}")
+        await self.link.send(api, orjson.dumps(body), None, f"{self.inbox}.{self.requests}")
+        self.requests += 1
         self.owed += wanted
 
     def on_status(self, status: str, message: Msg) -> bool:
         """Account for a request that ended; returns whether to pause, for the server refuses us at the moment."""
+        headers = message.headers or {}
         if status == _IDLE_HEARTBEAT:
             return False
-        headers = message.headers or {}
         if status in _REQUEST_OVER:
             self.owed = max(0, self.owed - int(headers.get(_PENDING_MESSAGES, self.owed)))
             return False
-        log.warning("bus_pull_refused", durable=self.durable.name, stream=self.durable.stream, status=status,
-                    reason=headers.get(DESCRIPTION, ""))  # fmt: skip
+        where = f"{self.durable.stream}/{self.durable.name}"
+        log.warning("bus_pull_refused", durable=where, status=status, reason=headers.get(DESCRIPTION, ""))
         self.owed = 0
         return True
+
+    async def close(self) -> None:
+        if self.subscription is not None:
+            await self.link.forget(self.subscription)
+
+    async def _change_inbox(self) -> None:
+        await self.close()
+        self.inbox = self.link.client.new_inbox()
+        self.subscription = await self.link.listen(f"{self.inbox}.*", self.on_message)
+        self.requests = 0
 
 
 async def consume(link: Link, durable: Durable, on_message: OnMessage) -> None:
     """Deliver until cancelled. Returning acknowledges; Malformed drops; Unavailable gives back; else it propagates."""
     pull = _Pull(link, durable)
-    async with _attached(link, pull):
+    link.on_reconnect.append(pull.restart)
+    try:
         while True:
             if link.failure.done():
                 link.failure.result()
@@ -95,26 +106,17 @@ async def consume(link: Link, durable: Durable, on_message: OnMessage) -> None:
                 continue
             status = (message.headers or {}).get(STATUS)
             if status is None or message.data:
-                pull.owed -= 1
+                pull.owed = max(0, pull.owed - 1)
                 await _settle(link, durable, message, on_message)
             elif pull.on_status(status, message):
                 await asyncio.sleep(_RETRY_SECONDS)
-
-
-@asynccontextmanager
-async def _attached(link: Link, pull: _Pull) -> AsyncIterator[None]:
-    subscription = await link.listen(f"{pull.inbox}.*", pull.on_message)
-    link.on_reconnect.append(pull.restart)
-    try:
-        yield
     finally:
         link.on_reconnect.remove(pull.restart)
-        if link.is_connected:
-            await subscription.unsubscribe()
+        await pull.close()
 
 
 async def _next(pull: _Pull) -> Msg | None:
-    """Return the next message, or None when nothing came for so long that the request must be lost."""
+    """Return the next message, or None when nothing came for so long that the requests must be lost."""
     try:
         await pull.replenish()
     except BusUnavailable:

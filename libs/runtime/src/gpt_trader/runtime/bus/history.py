@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from gpt_trader.runtime.bus.errors import BusUnavailable
 from gpt_trader.runtime.bus.link import Link
-from gpt_trader.runtime.bus.received import DESCRIPTION, PENDING, SEQUENCE, STATUS, Received, from_direct_get
+from gpt_trader.runtime.bus.received import DESCRIPTION, PENDING, STATUS, Received, from_direct_get
 
 _ANSWER_SECONDS = 2.0
 _ATTEMPTS = 5
@@ -31,9 +31,10 @@ class Reading:
 
 
 @dataclass(slots=True)
-class _Batch:
-    """Collects the answers to one request."""
+class _Answers:
+    """Collects what one request brings: a single message, or a batch up to its end mark."""
 
+    is_single: bool
     done: asyncio.Future[None]
     messages: list[Received] = field(default_factory=list)
     pending: int = 0
@@ -41,11 +42,13 @@ class _Batch:
     async def on_message(self, message: Msg) -> None:
         headers = message.headers or {}
         status = headers.get(STATUS)
+        if self.done.done():
+            return
         if status is None:
             self.messages.append(from_direct_get(message))
-            self.pending = int(headers[PENDING])
-        elif self.done.done():
-            return
+            self.pending = int(headers.get(PENDING, 0))
+            if self.is_single:
+                self.done.set_result(None)
         elif status in {_END_OF_BATCH, _NOT_FOUND}:
             self.done.set_result(None)
         else:
@@ -66,48 +69,33 @@ async def read(link: Link, reading: Reading) -> AsyncIterator[Received]:
 
 async def last(link: Link, stream: str, subject: str) -> Received | None:
     """Return the newest stored message on a subject (wildcards allowed), or None."""
-    for _ in range(_ATTEMPTS):
-        try:
-            answer = await link.ask(_api(stream), orjson.dumps({"last_by_subj": subject}), None, _ANSWER_SECONDS)
-        except TimeoutError:
-            await asyncio.sleep(_PAUSE_SECONDS)
-            continue
-        status = (answer.headers or {}).get(STATUS)
-        if status == _NOT_FOUND:
-            return None
-        if status is None and SEQUENCE in (answer.headers or {}):
-            return from_direct_get(answer)
-        await asyncio.sleep(_PAUSE_SECONDS)
-    raise BusUnavailable(f"{stream}: the last message on {subject} could not be read")
+    answers = await _get(link, stream, {"last_by_subj": subject}, is_single=True)
+    return answers.messages[0] if answers.messages else None
 
 
-async def _fetch(link: Link, reading: Reading, sequence: int, start_time: datetime | None) -> _Batch:
+async def _fetch(link: Link, reading: Reading, sequence: int, start_time: datetime | None) -> _Answers:
     request: dict[str, object] = {"batch": reading.batch, "next_by_subj": reading.subject_filter}
     if start_time is None:
         request["seq"] = sequence
     else:
         request["start_time"] = start_time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return await _get(link, reading.stream, request, is_single=False)
+
+
+async def _get(link: Link, stream: str, request: dict[str, object], *, is_single: bool) -> _Answers:
+    """Ask until it is answered completely; reading again is always safe."""
     for _ in range(_ATTEMPTS):
         try:
-            return await _fetch_once(link, reading.stream, orjson.dumps(request))
+            return await _get_once(link, stream, orjson.dumps(request), is_single=is_single)
         except (TimeoutError, BusUnavailable):
             await asyncio.sleep(_PAUSE_SECONDS)
-    raise BusUnavailable(f"{reading.stream}: history from {request} could not be read")
+    raise BusUnavailable(f"{stream}: no answer to {request}")
 
 
-async def _fetch_once(link: Link, stream: str, request: bytes) -> _Batch:
-    batch = _Batch(asyncio.get_running_loop().create_future())
-    inbox = link.client.new_inbox()
-    subscription = await link.listen(inbox, batch.on_message)
-    try:
-        await link.send(_api(stream), request, None, inbox)
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            await batch.done
-    finally:
-        if link.is_connected:
-            await subscription.unsubscribe()
-    return batch
-
-
-def _api(stream: str) -> str:
-    return f"$JS.API.DIRECT.GET.{stream}"
+async def _get_once(link: Link, stream: str, request: bytes, *, is_single: bool) -> _Answers:
+    """Use an inbox of its own: the server forgets a request that crossed accounts only when its inbox is gone."""
+    answers = _Answers(is_single, asyncio.get_running_loop().create_future())
+    async with link.inbox(answers.on_message) as inbox:
+        await link.send(f"$JS.API.DIRECT.GET.{stream}", request, None, inbox)
+        await link.answered(answers.done, _ANSWER_SECONDS)
+    return answers

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import nats.errors
 import prometheus_client
@@ -18,6 +19,8 @@ from gpt_trader.runtime.bus.errors import BusError, BusLost, BusUnavailable, Pub
 from gpt_trader.runtime.signing import read_secret
 
 log = logs.get("bus")
+
+A = TypeVar("A")
 
 SLOW_CONSUMER = prometheus_client.Counter("bus_slow_consumer_dropped", "messages dropped because we read too slowly")
 RECONNECTS = prometheus_client.Counter("bus_reconnects", "times the connection came back")
@@ -46,6 +49,7 @@ class Link:
     is_closing: bool = False
     reconnects: int = 0
     _asked: int = 0
+    _waiting: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @property
     def is_connected(self) -> bool:
@@ -69,10 +73,18 @@ class Link:
         self.pending[token] = answer
         try:
             await self.send(subject, payload, headers, f"{inbox_prefix(self.zone)}.ask.{token}")
+            return await self.answered(answer, seconds)
+        finally:
+            del self.pending[token]
+
+    async def answered(self, answer: asyncio.Future[A], seconds: float) -> A:
+        """Wait for an answer; raises TimeoutError when it is late or the connection is lost, or why the bus failed."""
+        self._waiting.add(answer)
+        try:
             async with asyncio.timeout(seconds):
                 return await answer
         finally:
-            del self.pending[token]
+            self._waiting.discard(answer)
 
     async def listen(self, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
         """Subscribe; messages are handed over one after the other, and an exception ends the bus."""
@@ -89,6 +101,21 @@ class Link:
         except nats.errors.Error as error:
             raise BusUnavailable(f"subscribe {subject}: {error}") from error
 
+    async def forget(self, subscription: Subscription) -> None:
+        """End a subscription; with the connection gone it has ended already."""
+        with suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+
+    @asynccontextmanager
+    async def inbox(self, on_message: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[str]:
+        """Listen on a subject that nobody else knows, for as long as the answers are wanted."""
+        subject = self.client.new_inbox()
+        subscription = await self.listen(subject, on_message)
+        try:
+            yield subject
+        finally:
+            await self.forget(subscription)
+
     def fail(self, error: BusError) -> None:
         """End the bus: everybody who waits for an answer or for `failure` gets the reason."""
         if self.failure.done():
@@ -96,9 +123,7 @@ class Link:
         log.error("bus_failed", reason=str(error))
         self.failure.set_exception(error)
         self.failure.exception()  # it is raised by whoever watches; asyncio need not warn when nobody does
-        for answer in self.pending.values():
-            if not answer.done():
-                answer.set_exception(error)
+        self._end_waits(error)
 
     async def on_answer(self, message: Msg) -> None:
         """Give an answer to the one who asked; a late one has nobody left."""
@@ -127,9 +152,12 @@ class Link:
         """Whoever waits for an answer will get none on this connection."""
         if not self.is_closing:
             log.warning("bus_disconnected")
-        for answer in self.pending.values():
+        self._end_waits(TimeoutError("the connection was lost before the answer"))
+
+    def _end_waits(self, error: Exception) -> None:
+        for answer in self._waiting:
             if not answer.done():
-                answer.set_exception(TimeoutError("the connection was lost before the answer"))
+                answer.set_exception(error)
 
     async def on_reconnected(self) -> None:
         """Let consumers ask again: the server forgot their requests."""
