@@ -140,3 +140,26 @@ def test_plain_http_is_an_option_and_keys_are_private_files(tmp_path: Path, star
     host, port = sim.rest.split(":")
     with socket.create_connection((host, int(port))) as raw, context.wrap_socket(raw, server_hostname="localhost"):
         pass
+
+
+def test_a_restarted_venue_keeps_keys_and_trust_and_repeats_no_id(
+    tmp_path: Path, start_sim: Callable[..., Any]
+) -> None:
+    ids = []
+    for _ in range(2):
+        sim = start_sim("--state-dir", str(tmp_path))
+        trust, key = Path(sim.ca).read_bytes(), Path(sim.key_file).read_bytes()
+        created = sim.client().limit_order_gtc_buy("again", "BTC-USD", "0.01", "30000")
+        ids.append((created.success_response["order_id"], trust, key))
+
+    assert ids[0][0] != ids[1][0]
+    assert ids[0][1:] == ids[1][1:]
+
+
+def test_a_key_file_of_another_kind_refuses_the_start(tmp_path: Path) -> None:
+    (tmp_path / "cdp_key.json").write_text('{"name": "x", "privateKey": "nonsense"}')
+
+    done = start("--state-dir", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "not a key file" in done.stderr

@@ -86,7 +86,7 @@ def make_bench(steps: list[MarketStep] | None = None, delays: Delays | None = No
         stream=ScriptedMarket(steps or []),
         candles=CandleSeries(int(START.timestamp()), no_past),
     )
-    venue = Venue(listings=[listing], fees=FEES, delays=delays or Delays(), name="test")
+    venue = Venue(listings=[listing], fees=FEES, delays=delays or Delays(), name="test", opened_at=START)
     for owner in (CUSTOMER, STRANGER, "neighbour"):
         venue.ledger.deposit(owner, "USD", Decimal(1000000))
         venue.ledger.deposit(owner, "BTC", Decimal(1000))

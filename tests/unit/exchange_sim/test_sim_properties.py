@@ -37,6 +37,7 @@ def a_venue(seed: int) -> Venue:
         fees=Fees(maker=Decimal("0.0006"), taker=Decimal("0.001")),
         delays=Delays(),
         name=f"seed-{seed}",
+        opened_at=START,
     )
     for owner in (CUSTOMER, STRANGER):
         venue.ledger.deposit(owner, "USD", Decimal(5000000))

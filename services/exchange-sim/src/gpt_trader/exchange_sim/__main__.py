@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
     stopwatch = RealStopwatch()
     recordings = load_recordings(settings.replay)
     clock = _clock(settings, recordings)
-    floor = TradingFloor(_venue(settings, _listings(settings, recordings, clock)), clock, stopwatch)
+    floor = TradingFloor(_venue(settings, _listings(settings, recordings, clock), clock.now()), clock, stopwatch)
     async with AsyncExitStack() as stack:
         state_dir = _state_dir(settings, stack)
         keys = _keys(settings, state_dir)
@@ -132,7 +132,7 @@ def _listings(settings: Settings, recordings: Sequence[Recording], clock: Clock)
     return replayed_listings(recordings, opening, shift, per_product)
 
 
-def _venue(settings: Settings, listings: list[Listing]) -> Venue:
+def _venue(settings: Settings, listings: list[Listing], opened_at: datetime) -> Venue:
     venue = Venue(
         listings=listings,
         fees=Fees(maker=settings.maker_fee, taker=settings.taker_fee),
@@ -142,6 +142,7 @@ def _venue(settings: Settings, listings: list[Listing]) -> Venue:
             cancel=timedelta(milliseconds=settings.cancel_ms),
         ),
         name=f"exchange-sim:{settings.seed}",
+        opened_at=opened_at,
     )
     currencies = [c for listing in listings for c in (listing.product.quote, listing.product.base)]
     for currency in dict.fromkeys([*settings.balances, *currencies]):

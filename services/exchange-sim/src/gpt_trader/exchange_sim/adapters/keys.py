@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from gpt_trader.exchange_sim.adapters.tls import write_private
+from gpt_trader.exchange_sim.ports import CannotStart
 
 
 class Scope(StrEnum):
@@ -47,21 +48,29 @@ _SCOPES = {
 
 
 def issue_key(kind: KeyKind, name: str, path: Path) -> ApiKey:
-    """Generate a key pair and write the private half as a CDP key file."""
-    private = (
-        ed25519.Ed25519PrivateKey.generate() if kind is KeyKind.ED25519 else ec.generate_private_key(ec.SECP256R1())
-    )
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        pem = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    """Write a CDP key file, or keep the one that is there: a restarted venue knows its clients' keys."""
+    if not path.exists():
+        write_private(path, orjson.dumps({"name": name, "privateKey": _pem(kind)}))
+    try:
+        content = orjson.loads(path.read_bytes())
+        private = serialization.load_pem_private_key(content["privateKey"].encode(), None)
+    except (OSError, ValueError, KeyError) as error:
+        raise CannotStart(f"{path}: not a key file: {error}") from error
+    public = private.public_key()
+    is_edwards = isinstance(public, ed25519.Ed25519PublicKey)
+    if is_edwards != (kind is KeyKind.ED25519) or not isinstance(
+        public, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    ):
+        raise CannotStart(
+            f"{path}: the key there is not of --key-kind {kind.value}; remove the file to get a fresh one"
         )
-    write_private(path, orjson.dumps({"name": name, "privateKey": pem.decode()}))
-    return ApiKey(
-        name=name,
-        algorithm="EdDSA" if kind is KeyKind.ED25519 else "ES256",
-        public_key=private.public_key(),
-        scopes=_SCOPES[kind],
-    )
+    return ApiKey(name=name, algorithm="EdDSA" if is_edwards else "ES256", public_key=public, scopes=_SCOPES[kind])
+
+
+def _pem(kind: KeyKind) -> str:
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    if kind is KeyKind.ED25519:
+        private = ed25519.Ed25519PrivateKey.generate()
+        return private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain).decode()
+    curve_key = ec.generate_private_key(ec.SECP256R1())
+    return curve_key.private_bytes(encoding, serialization.PrivateFormat.TraditionalOpenSSL, plain).decode()

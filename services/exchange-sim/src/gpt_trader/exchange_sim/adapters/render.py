@@ -138,7 +138,7 @@ def _edits_json(order: Order) -> list[Json]:
 def fill_json(fill: Fill, user_id: str, portfolio_id: str) -> Json:
     """Render a fill row."""
     return {
-        "entry_id": sha256(f"{user_id}:{fill.sequence}".encode()).hexdigest(),
+        "entry_id": sha256(f"{fill.order_id}:{fill.trade.trade_id}".encode()).hexdigest(),
         "trade_id": fill.trade.trade_id,
         "order_id": fill.order_id,
         "trade_time": timestamp(fill.trade.at),

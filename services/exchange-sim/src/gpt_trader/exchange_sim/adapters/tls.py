@@ -11,44 +11,55 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=30)
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 def server_context(state_dir: Path, host: str, now: datetime) -> tuple[ssl.SSLContext, Path]:
-    """Make a CA and a server certificate; the path is the CA file clients must trust."""
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "exchange-sim CA")])
-    ca = _builder(ca_name, ca_name, ca_key.public_key(), now).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
-    )
-    ca = ca.add_extension(
-        x509.KeyUsage(
-            digital_signature=True,
-            key_cert_sign=True,
-            crl_sign=True,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            encipher_only=False,
-            decipher_only=False,
-        ),
-        critical=True,
-    )
-    key_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
-    ca_certificate = ca.add_extension(key_id, critical=False).sign(ca_key, hashes.SHA256())
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = _server_certificate(ca_name, ca_key, key.public_key(), host, now)
+    """Serve the certificate that is there if it still fits, else make a CA and one; the path is the CA file."""
     ca_file, chain_file = state_dir / "ca.pem", state_dir / "server.pem"
-    ca_file.write_bytes(ca_certificate.public_bytes(serialization.Encoding.PEM))
-    write_private(
-        chain_file,
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM),
-    )
+    if not (ca_file.exists() and chain_file.exists() and _fits(chain_file.read_bytes(), host, now)):
+        _write_certificates(ca_file, chain_file, host, now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(chain_file)
     return context, ca_file
+
+
+def _fits(chain: bytes, host: str, now: datetime) -> bool:
+    try:
+        certificate = x509.load_pem_x509_certificate(chain)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    return _general_name(host) in names and now + LIFETIME / 2 < certificate.not_valid_after_utc
+
+
+def _write_certificates(ca_file: Path, chain_file: Path, host: str, now: datetime) -> None:
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "exchange-sim CA")])
+    ca = (
+        _builder(name, name, ca_key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_CA_USAGE, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    certificate = _server_certificate(name, ca_key, key.public_key(), host, now)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    write_private(chain_file, private + certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def write_private(path: Path, content: bytes) -> None:

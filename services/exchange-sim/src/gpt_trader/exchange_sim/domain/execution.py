@@ -67,11 +67,11 @@ class AttachedOrder:
 class Execution:
     """The only writer of books and order states."""
 
-    def __init__(self, clearing: Clearing, orders: dict[str, Order], outbox: Outbox) -> None:
+    def __init__(self, clearing: Clearing, orders: dict[str, Order], outbox: Outbox, first_trade_id: int) -> None:
         self._clearing = clearing
         self._orders = orders
         self._outbox = outbox
-        self._trade_count = 0
+        self._trade_count = first_trade_id
         self._children: list[AttachedOrder] = []
 
     def trade(self, order: Order, listing: Listing, at: datetime) -> None:

@@ -44,9 +44,14 @@ class Accepted:
 
 
 class Venue:
-    """All listings, orders and money. Calls must come with non-decreasing times."""
+    """All listings, orders and money. Calls must come with non-decreasing times.
 
-    def __init__(self, *, listings: Iterable[Listing], fees: Fees, delays: Delays, name: str) -> None:
+    The opening time goes into order and trade ids, so that a restarted venue never repeats one.
+    """
+
+    def __init__(
+        self, *, listings: Iterable[Listing], fees: Fees, delays: Delays, name: str, opened_at: datetime
+    ) -> None:
         self.listings = {listing.product.product_id: listing for listing in listings}
         self.orders: dict[str, Order] = {}
         self.ledger = Ledger()
@@ -56,7 +61,9 @@ class Venue:
         self._delays = delays
         self._namespace = uuid5(NAMESPACE_URL, name)
         self._by_client: dict[tuple[str, str], str] = {}
-        self._execution = Execution(self.clearing, self.orders, self.outbox)
+        self._opened_at = opened_at
+        first_trade_id = int(opened_at.timestamp()) * 1000
+        self._execution = Execution(self.clearing, self.orders, self.outbox, first_trade_id)
         self._timers: list[tuple[datetime, int, str, str]] = []
         self._due: list[tuple[datetime, str]] = []
         self._count = 0
@@ -193,7 +200,7 @@ class Venue:
         refusal = validate(situation)
         if refusal is not None:
             return refusal
-        order = draft(request, listing, self.id_of("order", str(self._count)), now)
+        order = draft(request, listing, self.id_of("order", f"{self._opened_at.isoformat()}:{self._count}"), now)
         order.visible_at = now + self._delays.visibility
         if not self.clearing.can_hold(order, listing.product):
             return refuse("INSUFFICIENT_FUND", "Insufficient balance in source account")
