@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -361,3 +361,27 @@ async def metrics_of(folder: Path) -> dict[str, float]:
         lines = (await reply.text()).splitlines()
     pairs = [line.rsplit(" ", 1) for line in lines if line and not line.startswith("#")]
     return {name: float(value) for name, value in pairs}
+
+
+async def test_on_a_clock_ten_times_as_fast_candles_close_in_trading_time(
+    own_nats_stack: NatsStack, listener: Listener, tmp_path: Path
+) -> None:
+    origin, start = datetime.now(UTC), datetime(2026, 1, 5, 9, 0, 7, tzinfo=UTC)
+    options = ["--clock-origin", origin.isoformat(), "--clock-start", start.isoformat(), "--clock-rate", "10"]
+    simulator = [sys.executable, "-m", "gpt_trader.exchange_sim", "--products", "BTC-USD,ETH-USD", *options]
+    with running([*simulator, "--public-limit", "1000"], tmp_path / "sim.log") as process:
+        assert process.stdout is not None
+        said = orjson.loads(process.stdout.readline())
+        sim = Sim(rest=said["rest"], ws=said["ws"], ca=Path(said["ca"]), admin=said["admin"])
+        command = command_of(sim, own_nats_stack, tmp_path, *options, "--intervals", "15s,1m")
+        with running(command, tmp_path / "md.log"):
+            await listener.until_clean()
+            await listener.until(lambda: len([c for c in listener.all(Candle) if c.origin is CandleOrigin.STREAM]) >= 6)
+
+    streamed = [c for c in listener.all(Candle) if c.origin is CandleOrigin.STREAM and c.interval == "15s"]
+    assert all(start < candle.start < start + timedelta(minutes=10) for candle in streamed)
+    waits = [candle.published_at - candle.start - timedelta(seconds=15) for candle in streamed]
+    assert all(timedelta(0) <= wait < timedelta(seconds=15) for wait in waits)
+    assert not [c for c in listener.all(Candle) if c.origin is CandleOrigin.CORRECTION]
+    ages = [tick.received_at - tick.occurred_at for tick in listener.all(Tick)]
+    assert max(ages) < timedelta(seconds=10)
