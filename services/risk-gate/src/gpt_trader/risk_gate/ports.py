@@ -108,7 +108,10 @@ class Permits(Protocol):
     """What the egress asks before it sends; synchronous: nothing can happen between the answer and its record."""
 
     def purpose_of(self, body_sha256: str) -> Purpose | None:
-        """Return what an approved body is for, so that the rate budget can prefer exits; None = nothing approved."""
+        """Return what an approved body is for, so that the rate budget can prefer exits.
+
+        None once its permit was issued: such a body must hear just that, for any other refusal declares it dead.
+        """
         ...
 
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:

@@ -39,7 +39,7 @@ class Creates:
     async def post(self, body: bytes, origin_ns: int | None) -> Answer:
         """Send exactly these bytes if they have an unused approval, else say why not."""
         if self._is_closing:
-            return _refused(Refusal.TRADING_STATE)
+            return replies.closing()
         body_sha256 = hashlib.sha256(body).hexdigest()
         purpose = self.permits.purpose_of(body_sha256)
         if purpose is not None and not self.link.budget.allows(_priority(purpose)):

@@ -35,6 +35,11 @@ def feed_unavailable() -> Answer:
     return _error(503, "FEED_UNAVAILABLE", "the user channel is not open")
 
 
+def closing() -> Answer:
+    """Say that the gate is going down; no refusal, for this body may have had its permit already."""
+    return _error(503, "EGRESS_CLOSING", "the gate is stopping")
+
+
 def rate_limited() -> Answer:
     """Say that nothing was sent, for others need the budget more."""
     limited = _error(429, "RATE_BUDGET", Refusal.RATE_BUDGET.value)
