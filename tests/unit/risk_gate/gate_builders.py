@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+import gpt_trader.risk_gate
 from gpt_trader.contracts.decisions import CheckResult, MarketView, Outcome
 from gpt_trader.contracts.ids import ClientOrderId, FillId, IntentId, SignalId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
@@ -37,7 +38,7 @@ NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 BTC = "BTC-USD"
 ETH = "ETH-USD"
 ZERO_HASH = "0" * 64
-POLICIES = Path(__file__).parents[3] / "services" / "risk-gate" / "policies"
+POLICIES = Path(gpt_trader.risk_gate.__file__).parent / "policies"
 
 
 def policy_document(profile: str = "prod") -> dict[str, Any]:
@@ -272,7 +273,7 @@ def a_trade(
 
 
 def with_fill(state: GateState, fill: Fill, **changes: Any) -> GateState:
-    return evolve(state, FillReported(fill=fill, is_slippage=False, raised=(), at=fill.occurred_at, **changes))
+    return evolve(state, FillReported(fill=fill, sequence=0, is_slippage=False, raised=(), at=fill.occurred_at, **changes))
 
 
 def an_order_event(intent: ApprovedIntent, status: OrderStatus, revision: int = 1, **changes: object) -> OrderEvent:
@@ -299,4 +300,4 @@ def an_order_event(intent: ApprovedIntent, status: OrderStatus, revision: int = 
 
 
 def with_event(state: GateState, event: OrderEvent) -> GateState:
-    return evolve(state, OrderReported(event=event, raised=(), at=event.reported_at))
+    return evolve(state, OrderReported(event=event, sequence=0, raised=(), at=event.reported_at))

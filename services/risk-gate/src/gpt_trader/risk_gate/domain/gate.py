@@ -155,6 +155,7 @@ def _stored(state: GateState, record: records.IntentStored) -> GateState:
 
 def _reported(state: GateState, record: records.OrderReported) -> GateState:
     event = record.event
+    state = replace(state, orders_sequence=max(record.sequence, state.orders_sequence))
     if event.status is OrderStatus.REJECTED:
         rejections = (*later_than(state.history.rejections, record.at - KEPT), Moment(record.at, event.product))
         state = replace(state, history=replace(state.history, rejections=rejections))
@@ -173,6 +174,7 @@ def _reported(state: GateState, record: records.OrderReported) -> GateState:
 
 def _filled(state: GateState, record: records.FillReported) -> GateState:
     fill = record.fill
+    state = replace(state, fills_sequence=max(record.sequence, state.fills_sequence))
     if fill.fill_id in state.portfolio.fill_ids:
         return state
     if record.is_slippage:

@@ -103,19 +103,21 @@ class PermitAnswered(Message):
 
 
 class OrderReported(Message):
-    """A step in an order's life, as the executor told it."""
+    """A step in an order's life, as the executor told it; `sequence` is its place in the ORDERS stream."""
 
     kind: Literal["order_reported"] = "order_reported"
     event: OrderEvent
+    sequence: int
     raised: tuple[Cause, ...]
     at: Instant
 
 
 class FillReported(Message):
-    """An execution, as the executor told it."""
+    """An execution, as the executor told it; `sequence` is its place in the FILLS stream."""
 
     kind: Literal["fill_reported"] = "fill_reported"
     fill: Fill
+    sequence: int
     is_slippage: bool
     raised: tuple[Cause, ...]
     at: Instant

@@ -35,6 +35,8 @@ class GateState:
     intents_sequence: int = 0
     intents_head: str = GENESIS_HASH
     control_sequence: int = 0
+    orders_sequence: int = 0
+    fills_sequence: int = 0
     fills: int = 0
     policy_version: str = ""
     policy_document: str = ""

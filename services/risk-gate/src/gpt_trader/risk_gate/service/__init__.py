@@ -1,0 +1,1 @@
+"""The shell of the gate: gather, decide, record, publish."""

@@ -1,0 +1,108 @@
+"""Looks at everything outside that can restrict trading: the state store, the kill key and file, time."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt_trader.contracts.account import Cause, TradingStatus
+from gpt_trader.risk_gate.domain.consequences import halted, reduce_only
+from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised
+from gpt_trader.risk_gate.domain.sweep import restricts, swept
+from gpt_trader.risk_gate.domain.trading_state import CauseCode, worse
+from gpt_trader.risk_gate.ports import StateStore, StoredState, StoreUnavailable
+from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.market_watch import MarketWatch
+from gpt_trader.runtime import logs
+
+log = logs.get("risk-gate")
+
+_EVERY_SECONDS = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Degradation:
+    """Sweeps each second of real time; the most restrictive source wins."""
+
+    ledger: Ledger
+    market: MarketWatch
+    store: StateStore
+    kill_file: Path | None
+    _version: int | None = None
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def sweep(self) -> None:
+        """Look once at everything."""
+        if self.kill_file is not None and self.kill_file.exists():
+            self._halt(CauseCode.KILL_FILE, f"{self.kill_file} exists")
+        try:
+            await self._compare_store()
+        except StoreUnavailable as error:
+            self._restrict(CauseCode.STATE_STORE, str(error))
+        ledger, now = self.ledger, self.ledger.clock.now()
+        marks = self.market.marks(now, ledger.policy.marks.hard_stale_seconds)
+        if ledger.state.is_opened:
+            held = {name: mark for name, mark in marks.items() if name in ledger.state.portfolio.holdings}
+            ledger.commit(*swept(ledger.state, ledger.policy, held, now))
+
+    async def adopt_stored(self) -> None:
+        """Take over the worse of what was stored and what the journal says; called once, at start."""
+        now = self.ledger.clock.now()
+        try:
+            stored = await self.store.load()
+        except StoreUnavailable as error:
+            self._restrict(CauseCode.STATE_STORE, str(error))
+            return
+        self._version = None if stored is None else stored.version
+        if stored is None:
+            return
+        ours = self.ledger.status()
+        if worse(stored.status, ours) is not ours:
+            if stored.status is TradingStatus.HALTED:
+                self.ledger.commit(
+                    CauseRaised(cause=halted(CauseCode.KILL, "the state store says halted", now), at=now)
+                )
+            else:
+                self._restrict(CauseCode.STATE_STORE, f"the state store says {stored.status.value}")
+
+    async def _compare_store(self) -> None:
+        """Write the state over the one last written; anything else found there restricts trading."""
+        if await self.store.kill_requested():
+            self._halt(CauseCode.KILL_KEY, "the kill key is set in the state store")
+        stored = await self.store.load()
+        found = None if stored is None else stored.version
+        if found != self._version:
+            self._restrict(CauseCode.STATE_STORE, f"version {found} is stored where {self._version} was written")
+        elif restricts(self.ledger.state, CauseCode.STATE_STORE, self.ledger.clock.now()):
+            self._clear(CauseCode.STATE_STORE, "the state store agrees again")
+        version = (found or 0) + 1
+        await self.store.save(self._state(version), found)
+        self._version = version
+
+    def _state(self, version: int) -> StoredState:
+        return StoredState(
+            version=version,
+            epoch=self.ledger.state.epoch,
+            status=self.ledger.status(),
+            head_hash=self.ledger.journal.head,
+            heartbeat_at=self.ledger.clock.wall(),
+        )
+
+    def _halt(self, code: CauseCode, detail: str) -> None:
+        self._raise(halted(code, detail, self.ledger.clock.now()))
+
+    def _restrict(self, code: CauseCode, detail: str) -> None:
+        self._raise(reduce_only(code, detail, self.ledger.clock.now()))
+
+    def _raise(self, cause: Cause) -> None:
+        now = self.ledger.clock.now()
+        if not restricts(self.ledger.state, CauseCode(cause.code), now):
+            self.ledger.commit(CauseRaised(cause=cause, at=now))
+
+    def _clear(self, code: CauseCode, reason: str) -> None:
+        now = self.ledger.clock.now()
+        self.ledger.commit(CauseCleared(code=code, product=None, reason=reason, at=now))

@@ -1,0 +1,128 @@
+"""What the gate does on each message: signals are judged, reports are folded, commands are obeyed."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from gpt_trader.contracts import subjects
+from gpt_trader.contracts.control import Flatten
+from gpt_trader.contracts.intents import EpochClaim, Purpose, SignedIntent
+from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.contracts.signals import Action, Signal
+from gpt_trader.risk_gate.domain import commands
+from gpt_trader.risk_gate.domain.checks.case import Request
+from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report
+from gpt_trader.risk_gate.domain.reconcile import foreign
+from gpt_trader.risk_gate.domain.records import FillReported, OrderReported
+from gpt_trader.risk_gate.domain.sweep import restricts
+from gpt_trader.risk_gate.domain.trading_state import CauseCode
+from gpt_trader.risk_gate.domain.venue import VenueOrder
+from gpt_trader.risk_gate.ports import DropCopy
+from gpt_trader.risk_gate.service import metrics
+from gpt_trader.risk_gate.service.flattening import Flattening
+from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.market_watch import MarketWatch
+from gpt_trader.risk_gate.service.permit_desk import PermitDesk
+from gpt_trader.risk_gate.service.verdicts import Verdicts
+from gpt_trader.runtime import logs
+from gpt_trader.runtime.bus import FencedOff, Received
+
+log = logs.get("risk-gate")
+
+
+@dataclass(slots=True, kw_only=True)
+class RiskGate:
+    """One message at a time in, records and messages out; every decision is made in the domain."""
+
+    ledger: Ledger
+    market: MarketWatch
+    verdicts: Verdicts
+    desk: PermitDesk
+    flattening: Flattening
+    fenced: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def on_signal(self, signal: Signal, _received: Received) -> None:
+        """Judge one signal and publish the verdict."""
+        with metrics.DECISION_SECONDS.time():
+            await self.verdicts.give(self._request(signal))
+
+    async def on_order(self, event: OrderEvent, received: Received) -> None:
+        """Fold a step of an order's life; a repeated one changes nothing."""
+        state, now = self.ledger.state, self.ledger.clock.now()
+        kept = state.approvals.get(event.client_order_id)
+        is_known = event.client_order_id in state.known_orders
+        if is_known and (kept is None or event.revision <= kept.revision):
+            return
+        raised = of_report(event, state, self.ledger.policy, now)
+        self.ledger.commit(OrderReported(event=event, sequence=received.sequence or 0, raised=raised, at=now))
+
+    async def on_fill(self, fill: Fill, received: Received) -> None:
+        """Count a fill once."""
+        state, policy, now = self.ledger.state, self.ledger.policy, self.ledger.clock.now()
+        if fill.fill_id in state.portfolio.fill_ids:
+            return
+        record = FillReported(
+            fill=fill,
+            sequence=received.sequence or 0,
+            is_slippage=has_slipped(fill, state.approvals.get(fill.client_order_id), policy),
+            raised=of_fill(fill, state, policy, now),
+            at=now,
+        )
+        self.ledger.commit(record)
+        log.info("fill_counted", fill_id=fill.fill_id, client_order_id=fill.client_order_id, product=fill.product)
+
+    async def on_control(self, received: Received) -> None:
+        """Obey an operator; the kill takes effect before anything else is looked at."""
+        self.obey(received, is_live=True)
+
+    def obey(self, received: Received, *, is_live: bool) -> None:
+        """Record a command and what it does, once; a flatten that waited while we were down is not begun."""
+        sequence = received.sequence or 0
+        if sequence <= self.ledger.state.control_sequence:
+            return
+        now = self.ledger.clock.now()
+        record = commands.received(received.subject, received.payload, sequence, self.ledger.state, now)
+        self.ledger.commit(record)
+        metrics.COMMANDS.labels(received.subject, record.note.split(":")[0]).inc()
+        log.warning("command_received", subject=received.subject, note=record.note, sequence=sequence)
+        if is_live and received.subject == subjects.CONTROL_FLATTEN:
+            command = commands.parsed(received.subject, received.payload)
+            if isinstance(command, Flatten):
+                self.flattening.request(command.product)
+
+    async def on_epoch(self, received: Received) -> None:
+        """Step down once a later gate has claimed the epoch."""
+        claim = EpochClaim.decode(SignedIntent.decode(received.payload).payload)
+        if claim.epoch > self.ledger.state.epoch:
+            log.error("fenced_off", epoch=claim.epoch, holder=claim.holder)
+            self.desk.is_fenced = True
+            self.fenced.set()
+
+    async def watch_epoch(self) -> None:
+        """Wait for ever; raises FencedOff once another gate has taken over."""
+        await self.fenced.wait()
+        raise FencedOff("a later epoch was claimed by another gate")
+
+    async def watch_venue(self, drop_copy: DropCopy) -> None:
+        """Compare each order at the venue with what was approved, for ever."""
+        async for order in drop_copy.observations():
+            self.on_observation(order)
+
+    def on_observation(self, order: VenueOrder) -> None:
+        """Halt on an order that nobody approved."""
+        now = self.ledger.clock.now()
+        if not restricts(self.ledger.state, CauseCode.UNAPPROVED_ORDER, now):
+            self.ledger.commit(*foreign(self.ledger.state, (order,), now))
+
+    def _request(self, signal: Signal) -> Request:
+        now = self.ledger.clock.now()
+        marks = self.market.marks(now, self.ledger.policy.marks.hard_stale_seconds)
+        held = self.ledger.state.portfolio.holdings
+        return Request(
+            signal=signal,
+            purpose=Purpose.ENTRY if signal.action is Action.ENTER else Purpose.EXIT,
+            market=self.market.view(signal.product),
+            marks={product: mark for product, mark in marks.items() if product in held},
+            is_in_universe=signal.product in self.market.members,
+            slice_quantity=None,
+            now=now,
+        )

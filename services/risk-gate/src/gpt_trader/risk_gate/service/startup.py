@@ -1,0 +1,136 @@
+"""From what is on disk and on the bus to a gate that may decide: the only way it ever starts."""
+
+from dataclasses import dataclass
+
+from gpt_trader.contracts import subjects
+from gpt_trader.contracts.account import TradingStatus
+from gpt_trader.contracts.decisions import Decision
+from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, SignedIntent
+from gpt_trader.contracts.message import digest
+from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.risk_gate.domain import records
+from gpt_trader.risk_gate.domain.consequences import reduce_only
+from gpt_trader.risk_gate.domain.records import (
+    ApprovalVoided,
+    CauseRaised,
+    DecisionMade,
+    EpochClaimed,
+    IntentStored,
+)
+from gpt_trader.risk_gate.domain.trading_state import CauseCode
+from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.risk_gate import RiskGate
+from gpt_trader.risk_gate.service.verdicts import signed
+from gpt_trader.runtime import logs
+from gpt_trader.runtime.bus import Bus, Received
+from gpt_trader.runtime.signing import Signer
+
+log = logs.get("risk-gate")
+
+
+class JournalBehindBus(Exception):
+    """The bus holds approvals that this journal does not know: its books would be wrong, so it may not start."""
+
+
+class HistoryLost(Exception):
+    """The bus has forgotten approvals that this journal knows were stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startup:
+    """Runs once; `holder` names this process in its claim."""
+
+    ledger: Ledger
+    bus: Bus
+    signer: Signer
+    gate: RiskGate
+    holder: str
+
+    async def run(self) -> None:
+        """Replay, compare, claim, catch up; trading stays restricted until the venue was reconciled."""
+        count = self.ledger.replay()
+        log.info("journal_replayed", records=count, head=self.ledger.journal.head)
+        now = self.ledger.clock.now()
+        self.ledger.commit(CauseRaised(cause=reduce_only(CauseCode.STARTING, "not reconciled yet", now), at=now))
+        sequence, head, epoch = await self._compared_tail()
+        await self._claim(sequence, head, epoch + 1)
+        await self._obeyed()
+        await self._republished()
+        await self._caught_up()
+        if self.ledger.status() is TradingStatus.HALTED:
+            self.ledger.halted.set()
+
+    async def _compared_tail(self) -> tuple[int, str, int]:
+        """Bring journal and INTENTS together; returns the stream's last sequence, payload hash and epoch."""
+        state = self.ledger.state
+        sequence, head, epoch = state.intents_sequence, state.intents_head, state.epoch
+        last = await self.bus.last("INTENTS", ">")
+        stored = 0 if last is None or last.sequence is None else last.sequence
+        if stored < sequence:
+            raise HistoryLost(f"INTENTS ends at {stored}, the journal knows {sequence}: the bus lost its history")
+        async for received in self.bus.history("INTENTS", start_sequence=sequence + 1):
+            payload = SignedIntent.decode(received.payload).payload
+            sequence, head = received.sequence or 0, digest(payload.encode())
+            epoch = max(epoch, self._known(received, payload, sequence, head))
+        now = self.ledger.clock.now()
+        unstored = [key for key, kept in self.ledger.state.approvals.items() if not kept.is_stored]
+        self.ledger.commit(*(ApprovalVoided(client_order_id=key, reason="never stored", at=now) for key in unstored))
+        return sequence, head, epoch
+
+    def _known(self, received: Received, payload: str, sequence: int, head: str) -> int:
+        """Accept what this journal approved, and claims of epochs; anything else means that books are missing."""
+        if received.subject == subjects.INTENTS_EPOCH:
+            return EpochClaim.decode(payload).epoch
+        if received.subject.startswith("intents.cancel."):
+            return CancelIntent.decode(payload).epoch
+        intent = ApprovedIntent.decode(payload)
+        if intent.client_order_id not in self.ledger.state.approvals:
+            raise JournalBehindBus(
+                f"INTENTS {sequence}: approval {intent.intent_id} is not in {self.ledger.journal.path}"
+            )
+        now = self.ledger.clock.now()
+        self.ledger.commit(
+            IntentStored(client_order_id=intent.client_order_id, stream_sequence=sequence, payload_sha256=head, at=now)
+        )
+        return intent.epoch
+
+    async def _claim(self, sequence: int, head: str, epoch: int) -> None:
+        """Become the only gate; raises FencedOff if somebody else wrote meanwhile."""
+        now = self.ledger.clock.now()
+        claim = EpochClaim(
+            epoch=epoch, holder=self.holder, stream_sequence=sequence + 1, previous_hash=head, claimed_at=now
+        )
+        payload = claim.encode()
+        stored = await self.bus.store(
+            subjects.INTENTS_EPOCH,
+            signed(payload, self.signer),
+            message_id=f"epoch-{epoch}-{self.holder}",
+            expect_last_sequence=sequence,
+        )
+        self.ledger.commit(EpochClaimed(epoch=epoch, intents_sequence=stored, intents_head=digest(payload), at=now))
+        log.info("epoch_claimed", epoch=epoch, sequence=stored)
+
+    async def _obeyed(self) -> None:
+        """Read every command that came while we were down: a kill among them holds."""
+        start = self.ledger.state.control_sequence + 1
+        async for received in self.bus.history("CONTROL", start_sequence=start):
+            self.gate.obey(received, is_live=False)
+
+    async def _republished(self) -> None:
+        """Publish the decisions that a crash kept from the bus."""
+        last = await self.bus.last("DECISIONS", ">")
+        published = 0 if last is None else Decision.decode(last.payload).sequence
+        if published >= self.ledger.state.decisions:
+            return
+        for entry in self.ledger.journal.entries():
+            record = records.parse(entry.payload) if entry.kind == "decision_made" else None
+            if isinstance(record, DecisionMade) and record.decision.sequence > published:
+                await self.gate.verdicts.publish(record)
+
+    async def _caught_up(self) -> None:
+        """Fold the fills and reports that came while we were down; what the durables bring again is known then."""
+        state = self.ledger.state
+        async for received in self.bus.history("FILLS", start_sequence=state.fills_sequence + 1):
+            await self.gate.on_fill(Fill.decode(received.payload), received)
+        async for received in self.bus.history("ORDERS", start_sequence=state.orders_sequence + 1):
+            await self.gate.on_order(OrderEvent.decode(received.payload), received)
