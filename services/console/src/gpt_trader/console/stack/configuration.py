@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gpt_trader.console.stack.folder import RunFolder
 from gpt_trader.console.stack.plan import SERVICES, Plan, Ports
+from gpt_trader.console.stack.secrets import GATE_KEY_ID
 from gpt_trader.runtime.clock import ClockSettings
 
 
@@ -75,6 +76,8 @@ def _risk_gate(plan: Plan, ports: Ports, folder: RunFolder, exchange: Exchange) 
         "policy_file": str(plan.policy),
         "journal_dir": str(private / "journal"),
         "signing_seed_file": str(private / "signing.seed"),
+        "key_id": GATE_KEY_ID,
+        "kill_file": str(folder.root / "KILL"),
         "egress_port": ports.egress,
         "egress_certificate_file": str(private / "egress.crt"),
         "egress_key_file": str(private / "egress.key"),
@@ -93,5 +96,6 @@ def _executor(ports: Ports, folder: RunFolder) -> dict[str, Any]:
         "egress": f"127.0.0.1:{ports.egress}",
         "egress_ca_file": str(folder.root / "egress-ca.crt"),
         "gate_public_key_file": str(folder.root / "gate.pub"),
+        "gate_key_id": GATE_KEY_ID,
         "journal_dir": str(folder.of("executor") / "journal"),
     }
