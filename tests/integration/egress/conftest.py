@@ -36,7 +36,7 @@ ORDERS = "/api/v3/brokerage/orders"
 JSON_TYPE = {"Content-Type": "application/json"}
 
 
-@dataclass(slots=True)
+@dataclass
 class FakePermits:
     """Says yes once per approved body; remembers what it was told."""
 

@@ -10,11 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 from coinbase.rest import RESTClient
+from typing_extensions import override
 
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.adapters.budget import BudgetTerms
 from gpt_trader.risk_gate.adapters.tls import client_context
-from gpt_trader.risk_gate.domain.permits import PermitOutcome
+from gpt_trader.risk_gate.domain.permits import PermitOutcome, PermitRefused
 
 ORDERS = "/api/v3/brokerage/orders"
 BATCH_CANCEL = f"{ORDERS}/batch_cancel"
@@ -154,9 +155,7 @@ async def test_a_request_that_could_be_read_in_two_ways_is_refused(
 
 async def test_reads_pass_with_their_query_and_limits(hop: Any) -> None:
     accounts = await hop.get("/api/v3/brokerage/accounts?limit=1")
-    listing = await hop.get(
-        "/api/v3/brokerage/orders/historical/batch?order_status=OPEN&start_date=2020-01-01T00%3A00%3A00Z"
-    )
+    listing = await hop.get(f"{ORDERS}/historical/batch?order_status=OPEN&start_date=2020-01-01T00%3A00%3A00Z")
     book = await hop.get("/api/v3/brokerage/product_book?product_id=BTC-USD&limit=1")
     missing = await hop.get("/api/v3/brokerage/orders/historical/00000000-0000-0000-0000-000000000000")
 
@@ -236,6 +235,39 @@ async def test_the_end_of_a_create_is_reported_although_the_executor_died(
     assert reader is not None
 
 
+async def test_a_body_that_never_arrives_asks_for_nothing(hop: Any, an_order_body: Body) -> None:
+    body = hop.permits.approve(an_order_body())
+    _, writer = await asyncio.open_connection("127.0.0.1", hop.port, ssl=client_context(hop.ca))
+    writer.write(REQUEST % (b"POST /api/v3/brokerage/orders", b"Content-Length: %d" % (len(body) + 1), body))
+    await asyncio.sleep(0.1)
+
+    writer.transport.abort()
+    answer = await hop.post(body)
+
+    assert answer[0] == 200
+    assert len(hop.permits.issued) == 1
+
+
+class BrokenJournal(Exception):
+    pass
+
+
+async def test_a_permit_that_cannot_be_written_down_ends_the_egress(open_hop: Any, an_order_body: Body) -> None:
+    def ask(_sha256: str, _origin_ns: int | None) -> PermitRefused:
+        raise BrokenJournal
+
+    async def serve() -> None:
+        async with open_hop() as hop:
+            hop.permits.ask = ask
+            await hop.post(an_order_body())
+            await asyncio.sleep(5)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        await serve()
+
+    assert ended.group_contains(BrokenJournal)
+
+
 async def test_a_stopping_egress_waits_for_what_has_left(
     open_hop: Any, sim: Any, an_order_body: Body, until: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
@@ -288,7 +320,8 @@ class KeylessClient(RESTClient):
         self.session.trust_env = False
         self.session.verify = ca
 
-    def set_headers(self, method: str, path: str, public: bool = False) -> dict[str, str]:  # noqa: ARG002, FBT001, FBT002 - the SDK's signature
+    @override
+    def set_headers(self, method: str, path: str, public: bool = False) -> dict[str, str]:
         return {"Content-Type": "application/json", "User-Agent": "executor"}
 
 

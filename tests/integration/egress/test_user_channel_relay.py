@@ -25,7 +25,7 @@ async def watching(channel: UserChannel) -> AsyncIterator[list[VenueOrder]]:
     async def watch() -> None:
         async with contextlib.aclosing(channel.observations()) as observations:
             async for order in observations:
-                seen.append(order)
+                seen.append(order)  # noqa: PERF401 - each must be visible before the next
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watch())
@@ -88,6 +88,20 @@ async def test_the_relay_shows_raw_frames(
     numbers = [frame["sequence_num"] for frame in frames]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert frames[-1]["channel"] == "user"
+
+
+async def test_a_watcher_that_does_not_read_is_cut_off(hop: Any, until: Until) -> None:
+    hop.relay.is_open = True
+    socket = await hop.client.ws_connect(f"https://{hop.address}/ws/user")
+    await until(lambda: hop.relay.watchers == 1)
+    frame = "x" * 100_000
+
+    for _ in range(3000):
+        hop.relay.publish(frame)
+        await asyncio.sleep(0)
+    await until(lambda: hop.relay.watchers == 0)
+
+    await socket.close()
 
 
 @pytest.mark.parametrize("fault", ["ws_drop", "ws_gap"])

@@ -57,6 +57,14 @@ def test_the_venues_lower_count_is_believed_and_its_higher_one_is_not() -> None:
     assert exhausted_by(budget, Priority.CANCEL) == 3
 
 
+def test_a_lower_limit_of_the_venue_shrinks_the_reserves_with_it() -> None:
+    budget = a_budget(Elapsed(), burst=100.0)
+
+    budget.learn(200, {"x-ratelimit-limit": "10", "x-ratelimit-remaining": "10"})
+
+    assert exhausted_by(budget, Priority.READ) == 6
+
+
 def test_each_429_in_a_row_pauses_reads_longer_and_cancels_only_until_the_next_token() -> None:
     elapsed = Elapsed()
     budget = a_budget(elapsed)

@@ -34,6 +34,7 @@ class RateBudget:
 
     terms: BudgetTerms
     elapsed: Callable[[], float]
+    _burst: float = field(init=False)
     _left: float = field(init=False)
     _counted_at: float = field(init=False)
     _reads_from: float = field(init=False)
@@ -41,7 +42,7 @@ class RateBudget:
 
     def __post_init__(self) -> None:
         """Start full."""
-        self._left = self.terms.burst
+        self._left = self._burst = self.terms.burst
         self._counted_at = self._reads_from = self.elapsed()
 
     def allows(self, priority: Priority) -> bool:
@@ -66,7 +67,7 @@ class RateBudget:
         return True
 
     def learn(self, status: int, headers: Mapping[str, str]) -> None:
-        """Believe the venue's count where it is lower than ours; after a 429 reads pause, longer each time."""
+        """Believe the venue's figures where they are lower than ours; after a 429 reads pause, longer each time."""
         now = self._refill()
         if status == 429:
             self._left = min(self._left, 0.0)
@@ -75,6 +76,9 @@ class RateBudget:
             return
         if now >= self._reads_from:
             self._back_off = _FIRST_BACK_OFF_SECONDS
+        limit = headers.get("x-ratelimit-limit", "")
+        if limit.isdecimal() and int(limit) > 0:
+            self._burst = min(self.terms.burst, float(limit))
         remaining = headers.get("x-ratelimit-remaining", "")
         if remaining.isdecimal():
             self._left = min(self._left, float(remaining))
@@ -92,12 +96,12 @@ class RateBudget:
             case Priority.CANCEL | Priority.EXIT:
                 return 0.0
             case Priority.ENTRY:
-                return self.terms.entry_reserve * self.terms.burst
+                return self.terms.entry_reserve * self._burst
             case Priority.READ:
-                return self.terms.read_reserve * self.terms.burst
+                return self.terms.read_reserve * self._burst
 
     def _refill(self) -> float:
         now = self.elapsed()
-        self._left = min(self.terms.burst, self._left + (now - self._counted_at) * self.terms.per_second)
+        self._left = min(self._burst, self._left + (now - self._counted_at) * self.terms.per_second)
         self._counted_at = now
         return now

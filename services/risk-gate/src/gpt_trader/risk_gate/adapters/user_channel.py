@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -72,8 +72,8 @@ class UserChannel:
     jitter: Random
     _failures: int = field(default=0, init=False)
 
-    async def observations(self) -> AsyncIterator[VenueOrder]:
-        """Yield order states as they come, over reconnects, until cancelled."""
+    async def observations(self) -> AsyncGenerator[VenueOrder, None]:
+        """Yield order states as they come, over reconnects, until cancelled; close it (`aclosing`) to hang up."""
         while True:
             try:
                 async with connect(

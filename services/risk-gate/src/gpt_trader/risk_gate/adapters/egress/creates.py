@@ -40,6 +40,20 @@ class Creates:
         """Send exactly these bytes if they have an unused approval, else say why not."""
         if self._is_closing:
             return replies.closing()
+        # A task of its own: a client that goes away must not cancel what may have reached the venue,
+        # and a permit that can't be written down must end the process, not only this request.
+        create = self.group.create_task(self._create(body, origin_ns))
+        self._in_flight.add(create)
+        create.add_done_callback(self._in_flight.discard)
+        return await asyncio.shield(create)
+
+    async def drained(self, at_most: timedelta) -> None:
+        """Issue no more, and wait for the answers to what has left; what is late then is reported as unknown."""
+        self._is_closing = True
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=at_most.total_seconds())
+
+    async def _create(self, body: bytes, origin_ns: int | None) -> Answer:
         body_sha256 = hashlib.sha256(body).hexdigest()
         purpose = self.permits.purpose_of(body_sha256)
         if purpose is not None and not self.link.budget.allows(_priority(purpose)):
@@ -48,17 +62,7 @@ class Creates:
         if isinstance(permit, PermitRefused):
             return _refused(permit.reason)
         _PERMITS.labels("issued").inc()
-        # A task of its own: a client that goes away must not cancel what may have reached the venue.
-        forward = self.group.create_task(self._forward(permit, body, origin_ns))
-        self._in_flight.add(forward)
-        forward.add_done_callback(self._in_flight.discard)
-        return await asyncio.shield(forward)
-
-    async def drained(self, at_most: timedelta) -> None:
-        """Issue no more, and wait for the answers to what has left; what is late then is reported as unknown."""
-        self._is_closing = True
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=at_most.total_seconds())
+        return await self._forward(permit, body, origin_ns)
 
     async def _forward(self, permit: PermitIssued, body: bytes, origin_ns: int | None) -> Answer:
         outcome = PermitOutcome.UNKNOWN
