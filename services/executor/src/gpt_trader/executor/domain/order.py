@@ -71,7 +71,7 @@ _UNTRIED: Standing = frozenset({None})
 _TRIED: Standing = frozenset({OrderStatus.SUBMITTING})
 _DOUBTFUL: Standing = frozenset({OrderStatus.UNKNOWN})
 _WORKING: Standing = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
-_FINDABLE: Standing = _WORKING | _TRIED | _DOUBTFUL
+_FINDABLE: Standing = _WORKING | _DOUBTFUL
 
 
 def evolve(order: Order, record: records.OrderRecord) -> Step:

@@ -7,6 +7,14 @@ from gpt_trader.executor.domain.order import Report
 from gpt_trader.executor.domain.records import parse
 
 
+def recovered(payloads: Iterable[object]) -> Ledger:
+    """Fold the payloads of a journal in order: the state in which its run ended."""
+    ledger = Ledger()
+    for payload in payloads:
+        ledger.apply(parse(payload))
+    return ledger
+
+
 def replay(payloads: Iterable[object]) -> Iterator[Report]:
     """Fold the payloads of a journal in order and yield every order event and fill, as they were first reported."""
     ledger = Ledger()

@@ -63,8 +63,11 @@ def is_working(status: str) -> bool:
 
 
 def observed(order: Order, seen: VenueOrder, now: datetime) -> Observed | None:
-    """Return what is news in a listing, or None: repetition, an older state, a word we don't know, or too late."""
-    if order.status is None or order.is_terminal or not is_understood(seen.status):
+    """Return what is news in a listing, or None: repetition, an older state, a word we don't know, or too late.
+
+    While the POST is under way its own answer comes first.
+    """
+    if not (order.is_working or order.is_in_doubt) or not is_understood(seen.status):
         return None
     if order.venue_order_id not in {None, seen.venue_order_id}:
         return None
@@ -88,7 +91,7 @@ def contradicts(order: Order, seen: VenueOrder) -> bool:
     """Whether the venue has an order that must not exist: a second one, or one that we declared dead."""
     if order.venue_order_id is not None:
         return order.venue_order_id != seen.venue_order_id
-    return order.is_terminal
+    return order.is_terminal and (is_working(seen.status) or seen.filled_quantity > 0)
 
 
 def filled(order: Order, seen: VenueFill, now: datetime) -> Filled:

@@ -62,7 +62,7 @@ class Obeyed:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Truly the gate's, but too late to act on: the gate is owed the report that nothing was sent."""
+    """Truly the gate's, but never to be acted on: the gate is owed the report that nothing was sent."""
 
     intent: ApprovedIntent
     flaw: Flaw
@@ -123,7 +123,7 @@ def _approval(intent: ApprovedIntent, circumstances: Circumstances) -> Verdict:
     if intent.client_order_id in circumstances.seen:
         return Refused(Flaw.REPEATED)
     if not _binds_its_body(intent):
-        return Refused(Flaw.BODY)
+        return Void(intent, Flaw.BODY)
     if intent.epoch < circumstances.epoch:
         return Void(intent, Flaw.EPOCH)
     if circumstances.now >= intent.expires_at:

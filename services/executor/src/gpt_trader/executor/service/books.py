@@ -8,6 +8,7 @@ from gpt_trader.contracts.ids import ClientOrderId
 from gpt_trader.executor.domain import records
 from gpt_trader.executor.domain.ledger import Ledger
 from gpt_trader.executor.domain.order import Order
+from gpt_trader.executor.domain.replay import recovered
 from gpt_trader.executor.ports import JournalFile, Measurements
 from gpt_trader.runtime.clock import Clock
 
@@ -25,9 +26,8 @@ class Books:
     @classmethod
     def open(cls, journal: JournalFile, clock: Clock, measurements: Measurements) -> Self:
         """Fold the journal; a start is always a recovery."""
-        books = cls(ledger=Ledger(), journal=journal, clock=clock, measurements=measurements)
-        for entry in journal.entries():
-            books.ledger.apply(records.parse(entry.payload))
+        ledger = recovered(entry.payload for entry in journal.entries())
+        books = cls(ledger=ledger, journal=journal, clock=clock, measurements=measurements)
         if books.ledger.opened_at is None:
             books.record(records.Opened(at=clock.now()))
         books.changed.set()

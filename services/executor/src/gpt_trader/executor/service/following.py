@@ -33,6 +33,7 @@ class Follower:
     clock: Clock
     group: asyncio.TaskGroup
     hints: dict[ClientOrderId, VenueOrderId] = field(default_factory=dict)
+    strays: dict[VenueOrderId, VenueOrder] = field(default_factory=dict)
     cancels_sent: asyncio.Event = field(default_factory=asyncio.Event)
     _wakes: dict[ClientOrderId, asyncio.Event] = field(default_factory=dict)
     _uncanceled: set[ClientOrderId] = field(default_factory=set)
@@ -61,6 +62,8 @@ class Follower:
         """Record what is news about an order."""
         if venue.contradicts(order, seen):
             self._alarm(order, seen)
+            self.strays[seen.venue_order_id] = seen
+            self.look(order.client_order_id)
             return
         news = venue.observed(order, seen, self.clock.now())
         if news is not None:
@@ -70,7 +73,7 @@ class Follower:
         """Record fills of our orders that were not counted before, whatever we believe of the order."""
         changes: list[Filled] = []
         for seen in fills:
-            order = self.books.ledger.of_venue(seen.venue_order_id)
+            order = self._owner(seen.venue_order_id)
             if order is not None and seen.fill_id not in self.books.ledger.fill_ids:
                 changes.append(venue.filled(order, seen, self.clock.now()))
         self.books.record(*{change.fill.fill_id: change for change in changes}.values())
@@ -95,6 +98,7 @@ class Follower:
     async def _refresh(self, client_order_id: ClientOrderId) -> None:
         order = self.books.order(client_order_id)
         await self._cancel_if_wanted(order)
+        await self._end_strays(client_order_id)
         venue_order_id = order.venue_order_id or self.hints.get(client_order_id)
         if venue_order_id is None or not (order.is_working or order.is_in_doubt):
             return
@@ -112,6 +116,17 @@ class Follower:
             self._uncanceled.discard(order.client_order_id)
             if not self._uncanceled:
                 self.cancels_sent.set()
+
+    async def _end_strays(self, client_order_id: ClientOrderId) -> None:
+        """Cancel what must not exist, and count what it executed all the same."""
+        for stray in [one for one in self.strays.values() if one.client_order_id == client_order_id]:
+            if venue.is_working(stray.status):
+                await self.exchange.cancel([stray.venue_order_id])
+            self.count(await self.exchange.fills_of(stray.venue_order_id))
+
+    def _owner(self, venue_order_id: VenueOrderId) -> Order | None:
+        stray = self.strays.get(venue_order_id)
+        return self.books.ledger.of_venue(venue_order_id) if stray is None else self.books.order(stray.client_order_id)
 
     def _alarm(self, order: Order, seen: VenueOrder) -> None:
         self.reporter.alert(

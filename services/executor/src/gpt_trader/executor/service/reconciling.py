@@ -116,12 +116,27 @@ class Reconciler:
     def _take(self, seen: VenueOrder) -> None:
         order = self.books.ledger.orders.get(seen.client_order_id)
         if order is None:
-            is_ours_to_mind = venue.is_working(seen.status) or seen.created_at >= self._opened_at
-            if is_ours_to_mind:
-                detail = f"{seen.product} {seen.status}, filled {seen.filled_quantity}"
-                is_open = venue.is_working(seen.status)
-                self._report_foreign(seen.venue_order_id, seen.client_order_id, detail, is_open=is_open)
+            self._mind_foreign(seen)
             return
         self.follower.observe(order, seen)
-        if not venue.is_understood(seen.status) or self.books.order(order.client_order_id).misses_fills:
+        now = self.books.order(order.client_order_id)
+        is_found = order.is_in_doubt and now.is_working
+        if is_found or now.misses_fills or not venue.is_understood(seen.status):
             self.follower.look(order.client_order_id)
+
+    def _mind_foreign(self, seen: VenueOrder) -> None:
+        """Report what works at the venue or was made there since we keep books, and is not ours."""
+        opened_at = self.books.ledger.opened_at
+        is_open = venue.is_working(seen.status)
+        if is_open or opened_at is None or seen.created_at >= opened_at:
+            detail = f"{seen.product} {seen.status}, filled {seen.filled_quantity}"
+            self._report_foreign(seen.venue_order_id, seen.client_order_id, detail, is_open=is_open)
+
+    def _report_foreign(self, venue_order_id: str, client_order_id: str, detail: str, *, is_open: bool) -> None:
+        self.reporter.alert(
+            "foreign_order",
+            venue_order_id,
+            f"venue order {venue_order_id} (client id {client_order_id or 'none'}) is not ours: {detail}",
+            "if nobody in your team traded by hand: kill, revoke the API key, then look at the audit log",
+            Severity.CRITICAL if is_open else Severity.WARNING,
+        )
