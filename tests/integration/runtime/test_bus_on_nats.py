@@ -3,6 +3,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
+import nats.errors
 import pytest
 from nats.aio.client import Client
 
@@ -251,6 +253,58 @@ async def test_a_subscriber_that_raises_ends_the_bus(bus_of: Any) -> None:
         with pytest.raises(SubscriberFailed) as failure:
             await gate.watch()
     assert isinstance(failure.value.__cause__, ZeroDivisionError)
+
+
+async def test_a_cancelled_watcher_leaves_the_bus_usable(bus_of: Any) -> None:
+    market = await bus_of(Zone.MARKET_DATA)
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(market.watch())
+        await asyncio.sleep(0)
+        watcher.cancel()
+
+    await market.publish(f"ticks.{PRODUCT}", b"tick")
+    assert await market.last("MARKET", "universe") is None
+
+
+async def test_a_payload_that_is_too_large_is_a_bug_and_not_an_outage(bus_of: Any) -> None:
+    market = await bus_of(Zone.MARKET_DATA)
+
+    with pytest.raises(nats.errors.MaxPayloadError):
+        await market.publish(f"ticks.{PRODUCT}", b"x" * 1_000_000)
+
+
+async def test_many_requests_keep_the_order_and_leave_nothing_behind(own_nats_stack: Any, own_bus_of: Any) -> None:
+    gate, executor, seen = await own_bus_of(Zone.GATE), await own_bus_of(Zone.EXECUTOR), Seen()
+    count = 7_000
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(executor.consume(durable("INTENTS", Zone.EXECUTOR), seen.on_message))
+        for number in range(count):
+            await gate.publish(f"intents.approved.{PRODUCT}", b"%d" % number)
+        await until(lambda: len(seen) >= count, 30)
+        task.cancel()
+    await asyncio.sleep(0.1)
+
+    assert [int(received.payload) for received in seen] == list(range(count))
+    assert await pending_replies(own_nats_stack) == 0
+
+
+async def pending_replies(stack: Any) -> int:
+    url = f"{stack.monitor_url}/accountz?acc=RISK_GATE"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return len((await answer.json())["account_detail"].get("responses") or {})
+
+
+async def test_reading_back_across_accounts_leaves_nothing_behind(own_nats_stack: Any, own_bus_of: Any) -> None:
+    executor, gate = await own_bus_of(Zone.EXECUTOR), await own_bus_of(Zone.GATE)
+    await gate.store("intents.epoch", b"1", message_id="e1")
+
+    for _ in range(50):
+        assert await executor.last("INTENTS", ">") is not None
+        assert [received async for received in executor.history("INTENTS")] != []
+    await asyncio.sleep(0.1)
+
+    assert await pending_replies(own_nats_stack) <= 1
 
 
 async def test_the_trace_and_the_origin_travel_with_the_chain(bus_of: Any) -> None:

@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from gpt_trader.runtime.store import Store, StoreConflict, StoreUnavailable
 
@@ -59,6 +61,57 @@ async def test_what_is_no_document_is_unavailable_and_not_empty(valkey: Any) -> 
         assert await store.is_present("risk:text")
         with pytest.raises(StoreUnavailable):
             await store.get("risk:text")
+
+
+FORBIDDEN = [
+    ("executor", ("SET", "risk:state", "x")),
+    ("executor", ("HSET", "risk:state", "mode", "ACTIVE")),
+    ("executor", ("GET", "strat:a")),
+    ("strategy", ("SET", "risk:state", "x")),
+    ("strategy", ("GET", "risk:kill")),
+    ("strategy", ("DEL", "strat:a")),
+    ("operator", ("SET", "risk:state", "x")),
+    ("operator", ("DEL", "risk:kill")),
+    ("operator", ("GET", "strat:a")),
+    ("risk-gate", ("DEL", "risk:kill")),
+    ("risk-gate", ("EVAL", "return redis.call('GET', KEYS[1])", "1", "strat:a")),
+    ("risk-gate", ("FLUSHALL",)),
+    ("risk-gate", ("CONFIG", "GET", "*")),
+    ("risk-gate", ("KEYS", "*")),
+    ("risk-gate", ("ACL", "LIST")),
+    ("risk-gate", ("SHUTDOWN", "NOSAVE")),
+    ("risk-gate", ("PUBLISH", "x", "y")),
+    ("provisioner", ("SET", "risk:kill", "x")),
+    ("provisioner", ("DEL", "risk:state")),
+]
+
+
+@pytest.mark.parametrize(("user", "command"), FORBIDDEN)
+async def test_what_a_user_has_no_right_to_is_refused(valkey: Any, user: str, command: tuple[str, ...]) -> None:
+    async with Store.connect(valkey.url, user, valkey.password_files[user]) as store:
+        with pytest.raises(NoPermissionError):
+            await store._redis.execute_command(*command)  # type: ignore[no-untyped-call] # the library left it so
+
+
+async def test_the_default_user_is_off(valkey: Any) -> None:
+    nobody = Redis.from_url(valkey.url, protocol=2, driver_info=None)
+    with pytest.raises(AuthenticationError):
+        await nobody.get("risk:state")
+    await nobody.aclose()
+
+
+async def test_anybody_may_raise_the_kill_flag_who_operates_and_only_provisioning_clears_it(own_valkey: Any) -> None:
+    files = own_valkey.password_files
+    async with (
+        Store.connect(own_valkey.url, "operator", files["operator"]) as operator,
+        Store.connect(own_valkey.url, "executor", files["executor"]) as executor,
+        Store.connect(own_valkey.url, "provisioner", files["provisioner"]) as provisioner,
+    ):
+        await operator._redis.set("risk:kill", "now")
+        assert await executor.is_present("risk:kill")
+
+        await provisioner._redis.delete("risk:kill")
+        assert not await executor.is_present("risk:kill")
 
 
 async def test_a_stalled_server_costs_at_most_half_a_second(own_valkey: Any) -> None:

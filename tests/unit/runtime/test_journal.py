@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt_trader.contracts.message import GENESIS_HASH
-from gpt_trader.runtime.journal import Broken, Journal, JournalCorrupt, Verified, read, verify
+from gpt_trader.runtime.journal import Broken, Journal, JournalCorrupt, JournalInUse, Verified, read, verify
 
 RECORDS: list[tuple[str, object]] = [
     (f"kind-{n % 3}", {"n": n, "price": Decimal("1.10"), "text": "ä\n"}) for n in range(8)
@@ -127,6 +127,18 @@ def test_a_line_of_another_journal_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"".join(lines))
 
     assert verify(tmp_path / "one") == Broken(at=5, reason="the previous hash is not that of the line before")
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+
+    with Journal.open(path) as journal:
+        with pytest.raises(JournalInUse):
+            Journal.open(path)
+        journal.append("kind", 1)
+
+    with Journal.open(path) as journal:
+        assert journal.sequence == 1
 
 
 def test_verifying_changes_nothing(tmp_path: Path) -> None:

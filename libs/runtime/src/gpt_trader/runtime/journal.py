@@ -1,5 +1,6 @@
 """An append-only, hash-chained, fsynced file: what it returned from `append` has happened, whatever crashes next."""
 
+import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ log = logs.get("journal")
 
 class JournalCorrupt(Exception):
     """The file was changed after it was written; the message names file, line and reason."""
+
+
+class JournalInUse(Exception):
+    """Another process has the journal open: two writers would break the chain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +63,18 @@ class Journal:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Check the whole chain and open for appending; raises JournalCorrupt, cuts a torn last line."""
-        is_made_now = not path.exists()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        if is_made_now:
-            _sync_folder(path.parent)
-        match verify(path):
-            case Broken(at=at, reason=reason):
-                raise JournalCorrupt(f"{path} line {at}: {reason}")
-            case Verified(entries=entries, head=head, torn_bytes=torn):
-                file = path.open("r+b", buffering=0)
-        if torn:
-            log.warning("journal_tail_cut", path=str(path), bytes=torn, entries=entries)
-            file.truncate(path.stat().st_size - torn)
+        """Check the whole chain, cut a torn last line, open for appending; raises JournalCorrupt, JournalInUse."""
+        file = _locked(path)
+        verdict = verify(path)
+        if isinstance(verdict, Broken):
+            file.close()
+            raise JournalCorrupt(f"{path} line {verdict.at}: {verdict.reason}")
+        if verdict.torn_bytes:
+            log.warning("journal_tail_cut", path=str(path), bytes=verdict.torn_bytes, entries=verdict.entries)
+            file.truncate(path.stat().st_size - verdict.torn_bytes)
             os.fsync(file.fileno())
         file.seek(0, os.SEEK_END)
-        return cls(path, file, entries, head)
+        return cls(path, file, verdict.entries, verdict.head)
 
     @property
     def head(self) -> str:
@@ -185,6 +185,22 @@ def _checked(line: bytes, number: int, previous: str) -> Entry | Broken:
     if record["prev"] != previous:
         return Broken(at=number, reason="the previous hash is not that of the line before")
     return Entry(sequence=number, kind=record["kind"], payload=record["payload"], previous=previous, hash=own_hash)
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Open for writing as the only one; the lock ends with the process, however it ends."""
+    is_made_now = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    if is_made_now:
+        _sync_folder(path.parent)
+    file = path.open("r+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise JournalInUse(f"{path} is open in another process") from error
+    return file
 
 
 def _sync_folder(folder: Path) -> None:

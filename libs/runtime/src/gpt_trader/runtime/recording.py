@@ -1,5 +1,6 @@
 """Keeps the inputs of a pure service in arrival order, so that a run can be repeated bit for bit."""
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ class Input(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Appends inputs to a file without waiting for the disk; without a file it costs one comparison."""
+    """Appends inputs to a file without waiting for the disk; without a file it costs one comparison.
+
+    The sink is unbuffered: what was recorded survives the process, however it ends.
+    """
 
     _sink: BinaryIO | None
 
@@ -36,12 +40,14 @@ class Recorder:
 
 @contextmanager
 def recorder(record_dir: Path | None, service: str) -> Iterator[Recorder]:
-    """Open `<record_dir>/<service>.jsonl` for appending; no directory means that nothing is recorded."""
+    """Open `<record_dir>/<service>.jsonl` for appending behind its last whole line; no directory records nothing."""
     if record_dir is None:
         yield Recorder(None)
         return
     record_dir.mkdir(parents=True, exist_ok=True)
-    with (record_dir / f"{service}.jsonl").open("ab") as sink:
+    path = record_dir / f"{service}.jsonl"
+    _cut_torn_line(path)
+    with path.open("ab", buffering=0) as sink:
         yield Recorder(sink)
 
 
@@ -51,3 +57,13 @@ def recorded(path: Path) -> Iterator[Input]:
         for line in lines:
             if line.endswith(b"\n"):
                 yield Input.model_validate_json(line)
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Drop what a crash left of a line, or the next one would be glued to it."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            whole = content.rfind(b"\n") + 1
+        file.truncate(whole)

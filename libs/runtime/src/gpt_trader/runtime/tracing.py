@@ -1,11 +1,12 @@
 """What travels with a chain of messages: the trace and the moment of the tick that began it."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import MappingProxyType
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 ORIGIN_NS = "Origin-Ns"
@@ -14,6 +15,7 @@ TRACEPARENT = "traceparent"
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _FLOW: ContextVar[Mapping[str, str]] = ContextVar("flow", default=_NOTHING)
+_TRACER = "gpt_trader"
 _W3C = TraceContextTextMapPropagator()
 
 
@@ -28,8 +30,13 @@ def adopt(headers: Mapping[str, str]) -> None:
 
 
 def origin(nanoseconds: int) -> None:
-    """Begin a chain at this wall-clock time."""
+    """Begin a chain at this wall-clock time; when traces are exported, its trace begins here too."""
     _FLOW.set({ORIGIN_NS: str(nanoseconds)})
+    if _is_exporting():
+        with trace.get_tracer(_TRACER).start_as_current_span("origin", context=Context()):
+            headers = dict(_FLOW.get())
+            _W3C.inject(headers)
+            _FLOW.set(headers)
 
 
 def origin_ns() -> int | None:
@@ -38,14 +45,21 @@ def origin_ns() -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def continued(headers: Mapping[str, str], name: str) -> AbstractContextManager[None]:
+    """Handle a received message as part of its chain."""
+    adopt(headers)
+    return span(name)
+
+
+def span(name: str, **attributes: str) -> AbstractContextManager[None]:
+    """Measure a step of the current chain; messages sent inside belong to it. Free unless traces are exported."""
+    return _span(name, attributes) if _is_exporting() else nullcontext()
+
+
 @contextmanager
-def span(name: str, **attributes: str) -> Iterator[None]:
-    """Measure a step as part of the current chain; messages sent inside belong to it. Free unless exporting."""
+def _span(name: str, attributes: Mapping[str, str]) -> Iterator[None]:
     parent = _W3C.extract(_FLOW.get())
-    with trace.get_tracer("gpt_trader").start_as_current_span(name, context=parent, attributes=attributes) as step:
-        if not step.is_recording():
-            yield
-            return
+    with trace.get_tracer(_TRACER).start_as_current_span(name, context=parent, attributes=attributes):
         headers = dict(_FLOW.get())
         _W3C.inject(headers)
         token = _FLOW.set(headers)
@@ -53,6 +67,10 @@ def span(name: str, **attributes: str) -> Iterator[None]:
             yield
         finally:
             _FLOW.reset(token)
+
+
+def _is_exporting() -> bool:
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The bus as services use it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Bus:
 
     async def watch(self) -> None:
         """Wait for ever; raises BusError when the bus is lost, a right was violated, or a subscriber raised."""
-        await self._link.failure
+        await asyncio.shield(self._link.failure)  # a watcher that is cancelled must not cancel what others watch
 
     async def publish(self, subject: str, message: Message | bytes) -> None:
         """Send to whoever listens now, at most once; raises BusUnavailable while disconnected."""
@@ -88,9 +89,9 @@ class Bus:
 
         async def on_msg(message: Msg) -> None:
             received = from_core(message)
-            tracing.adopt(received.headers)
             try:
-                await on_message(received)
+                with tracing.continued(received.headers, received.subject):
+                    await on_message(received)
             except Malformed as error:
                 MALFORMED.labels(pattern).inc()
                 log.warning("message_malformed", subject=received.subject, reason=str(error))

@@ -133,9 +133,9 @@ async def _next(pull: _Pull) -> Msg | None:
 
 async def _settle(link: Link, durable: Durable, message: Msg, on_message: OnMessage) -> None:
     received = from_consumer(message, message.subject)
-    tracing.adopt(received.headers)
     try:
-        await on_message(received)
+        with tracing.continued(received.headers, received.subject):
+            await on_message(received)
     except Malformed as error:
         MALFORMED.labels(durable.stream).inc()
         log.warning("message_malformed", subject=received.subject, sequence=received.sequence, reason=str(error))

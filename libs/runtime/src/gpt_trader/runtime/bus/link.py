@@ -30,6 +30,12 @@ _CLOSE_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.25
 _PING_SECONDS = 5
 _VIOLATION = "permissions violation"
+_NOT_CONNECTED = (
+    nats.errors.ConnectionClosedError,
+    nats.errors.ConnectionDrainingError,
+    nats.errors.ConnectionReconnectingError,
+    nats.errors.OutboundBufferLimitError,
+)
 
 
 def inbox_prefix(zone: Zone) -> str:
@@ -62,7 +68,7 @@ class Link:
             self.failure.result()
         try:
             await self.client.publish(subject, payload, reply=reply, headers=headers)
-        except nats.errors.Error as error:
+        except _NOT_CONNECTED as error:
             raise BusUnavailable(f"{subject}: not connected ({type(error).__name__})") from error
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, seconds: float) -> Msg:
@@ -92,13 +98,15 @@ class Link:
         async def guarded(message: Msg) -> None:
             try:
                 await on_message(message)
+            except BusError:
+                raise
             except Exception as error:
                 # The client would only report it; a subscriber that raises is a bug and must end the process.
                 raise SubscriberFailed(f"on {message.subject}: {error!r}") from error
 
         try:
             return await self.client.subscribe(subject, cb=guarded)
-        except nats.errors.Error as error:
+        except _NOT_CONNECTED as error:
             raise BusUnavailable(f"subscribe {subject}: {error}") from error
 
     async def forget(self, subscription: Subscription) -> None:
@@ -133,7 +141,7 @@ class Link:
 
     async def on_error(self, error: Exception) -> None:
         """Judge what the client reports: a refusal or a bug is final, a lost connection comes back."""
-        if isinstance(error, SubscriberFailed):
+        if isinstance(error, BusError):
             self.fail(error)
         elif isinstance(error, nats.errors.SlowConsumerError):
             SLOW_CONSUMER.inc()
@@ -141,7 +149,7 @@ class Link:
         elif _VIOLATION in str(error):
             self.fail(PublishRefused(f"{self.zone}: {error}"))
         else:
-            log.warning("bus_connection_trouble", reason=repr(error))
+            log.debug("bus_connection_trouble", reason=repr(error))
 
     async def on_closed(self) -> None:
         """Take a close that we did not ask for as final."""
