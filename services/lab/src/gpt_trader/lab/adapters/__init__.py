@@ -1,0 +1,1 @@
+"""Where recorded runs are read, and where the result is written."""
