@@ -1,7 +1,7 @@
 """What the gate does on each message: signals are judged, reports are folded, commands are obeyed."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.control import Flatten
@@ -24,9 +24,12 @@ from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.permit_desk import PermitDesk
 from gpt_trader.risk_gate.service.verdicts import Verdicts
 from gpt_trader.runtime import logs
-from gpt_trader.runtime.bus import FencedOff, Received
+from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Received
 
 log = logs.get("risk-gate")
+
+_EPOCH_SECONDS = 0.25
+"""Pause between two looks for a later epoch; publishing an intent would find out at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +41,6 @@ class RiskGate:
     verdicts: Verdicts
     desk: PermitDesk
     flattening: Flattening
-    fenced: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def on_signal(self, signal: Signal, _received: Received) -> None:
         """Judge one signal and publish the verdict."""
@@ -89,18 +91,23 @@ class RiskGate:
             if isinstance(command, Flatten):
                 self.flattening.request(command.product)
 
-    async def on_epoch(self, received: Received) -> None:
-        """Step down once a later gate has claimed the epoch."""
-        claim = EpochClaim.decode(SignedIntent.decode(received.payload).payload)
-        if claim.epoch > self.ledger.state.epoch:
-            log.error("fenced_off", epoch=claim.epoch, holder=claim.holder)
-            self.desk.is_fenced = True
-            self.fenced.set()
+    async def watch_epoch(self, bus: Bus) -> None:
+        """Look for a later claim again and again; raises FencedOff once another gate has taken over."""
+        while True:
+            try:
+                last = await bus.last("INTENTS", subjects.INTENTS_EPOCH)
+            except BusUnavailable as error:
+                log.warning("epoch_unknown", reason=str(error))
+                last = None
+            if last is not None:
+                self._require_ours(EpochClaim.decode(SignedIntent.decode(last.payload).payload))
+            await asyncio.sleep(_EPOCH_SECONDS)
 
-    async def watch_epoch(self) -> None:
-        """Wait for ever; raises FencedOff once another gate has taken over."""
-        await self.fenced.wait()
-        raise FencedOff("a later epoch was claimed by another gate")
+    def _require_ours(self, claim: EpochClaim) -> None:
+        """Give no more permits once a later epoch is claimed, and end."""
+        if claim.epoch > self.ledger.state.epoch:
+            self.desk.is_fenced = True
+            raise FencedOff(f"epoch {claim.epoch} was claimed by {claim.holder}")
 
     async def watch_venue(self, drop_copy: DropCopy) -> None:
         """Compare each order at the venue with what was approved, for ever."""

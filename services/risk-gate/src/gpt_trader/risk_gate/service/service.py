@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-from gpt_trader.contracts import subjects
 from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.contracts.signals import Signal
 from gpt_trader.contracts.subjects import DURABLES, Durable, Zone
@@ -63,17 +62,12 @@ class Service:
         await self.market.follow(self.outside.bus)
         await self.startup.run()
         await self.degradation.adopt_stored()
-        bus = self.outside.bus
-        await bus.subscribe(subjects.INTENTS_EPOCH, self.gate.on_epoch)
-        claim = await bus.last("INTENTS", subjects.INTENTS_EPOCH)
-        if claim is not None:
-            await self.gate.on_epoch(claim)
 
     async def run(self) -> None:
         """Serve for ever."""
         bus, gate = self.outside.bus, self.gate
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(gate.watch_epoch())
+            tasks.create_task(gate.watch_epoch(bus))
             tasks.create_task(self.orders.watch())
             tasks.create_task(bus.consume(_durable("CONTROL"), gate.on_control))
             tasks.create_task(self.publisher.run())
