@@ -22,6 +22,8 @@ from gpt_trader.runtime.clock import Clock
 
 LARGEST_FRAME = 32 * 1024 * 1024
 _OPEN_SECONDS = 10.0
+_CLOSE_SECONDS = 1.0
+"""Short, for the relays end only after it."""
 _MOST_DOUBLINGS = 10
 _CHANNELS = ("heartbeats", "user")
 _BREAKS = prometheus_client.Counter("risk_gate_user_channel_breaks", "times the user channel had to be opened anew")
@@ -77,7 +79,11 @@ class UserChannel:
         while True:
             try:
                 async with connect(
-                    self.terms.url, ssl=self.terms.tls, max_size=LARGEST_FRAME, open_timeout=_OPEN_SECONDS
+                    self.terms.url,
+                    ssl=self.terms.tls,
+                    max_size=LARGEST_FRAME,
+                    open_timeout=_OPEN_SECONDS,
+                    close_timeout=_CLOSE_SECONDS,
                 ) as socket:
                     await self._subscribe(socket)
                     progress = Progress(heartbeat_at=asyncio.get_running_loop().time())

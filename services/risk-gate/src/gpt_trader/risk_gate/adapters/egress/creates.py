@@ -39,7 +39,7 @@ class Creates:
     async def post(self, body: bytes, origin_ns: int | None) -> Answer:
         """Send exactly these bytes if they have an unused approval, else say why not."""
         if self._is_closing:
-            return replies.closing()
+            return replies.not_served("the gate is stopping")
         # A task of its own: a client that goes away must not cancel what may have reached the venue,
         # and a permit that can't be written down must end the process, not only this request.
         create = self.group.create_task(self._create(body, origin_ns))

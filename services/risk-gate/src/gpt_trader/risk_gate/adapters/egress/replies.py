@@ -35,9 +35,9 @@ def feed_unavailable() -> Answer:
     return _error(503, "FEED_UNAVAILABLE", "the user channel is not open")
 
 
-def closing() -> Answer:
-    """Say that the gate is going down; no refusal, for this body may have had its permit already."""
-    return _error(503, "EGRESS_CLOSING", "the gate is stopping")
+def not_served(reason: str) -> Answer:
+    """Say that this request led to nothing; no refusal, for the same body may have had its permit earlier."""
+    return _error(503, "NOT_SERVED", reason)
 
 
 def rate_limited() -> Answer:

@@ -67,7 +67,7 @@ class Egress:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await request.read()
         except TimeoutError:
-            return replies.route_refused("the body did not arrive")
+            return replies.not_served("the body did not arrive")
         match permitted.kind:
             case Kind.CREATE:
                 return await self.creates.post(body, _origin_ns(request))
