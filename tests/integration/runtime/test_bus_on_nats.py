@@ -20,10 +20,11 @@ from gpt_trader.runtime.bus import (
     StreamFull,
     SubscriberFailed,
     Unavailable,
+    connect,
     decoded,
     require_fsync,
 )
-from gpt_trader.runtime.infrastructure import servers
+from gpt_trader.runtime.infrastructure import keys, servers
 from gpt_trader.runtime.infrastructure.provision import ProvisioningFailed, provision
 
 PRODUCT = "BTC-USD"
@@ -263,7 +264,7 @@ async def test_a_cancelled_watcher_leaves_the_bus_usable(bus_of: Any) -> None:
         watcher.cancel()
 
     await market.publish(f"ticks.{PRODUCT}", b"tick")
-    assert await market.last("MARKET", "universe") is None
+    assert await market.last("BOOKS", "universe") is None
 
 
 async def test_a_payload_that_is_too_large_is_a_bug_and_not_an_outage(bus_of: Any) -> None:
@@ -449,6 +450,17 @@ async def test_history_can_be_neither_deleted_nor_purged_by_the_provisioner(
     last = await gate.last("DECISIONS", ">")
     assert last is not None
     assert last.payload == b"kept"
+
+
+async def test_a_wrong_credential_is_refused_at_once(nats_stack: Any) -> None:
+    keys.create_nkey(nats_stack.folder / "stranger.nk")
+    started = asyncio.get_running_loop().time()
+
+    with pytest.raises(PublishRefused, match="(?i)authorization violation"):
+        async with connect(nats_stack.url, nats_stack.folder / "stranger.nk", Zone.GATE):
+            pass
+
+    assert asyncio.get_running_loop().time() - started < 3
 
 
 async def test_provisioning_with_the_wrong_credential_says_so(own_nats_stack: Any) -> None:

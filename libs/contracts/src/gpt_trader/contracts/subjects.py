@@ -31,13 +31,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """How a stream is kept. `discard_new`: full means that publishing fails, never that history is dropped."""
+    """How a stream is kept. `discard_new`: full means that publishing fails, never that history is dropped.
+
+    `per_subject` bounds what moves fast, so that it can't push out what is kept for long.
+    """
 
     name: str
     max_age: timedelta | None
     max_bytes: int
     discard_new: bool
     duplicate_window: timedelta = timedelta(minutes=2)
+    per_subject: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,9 @@ _MARKET_READERS = frozenset({Zone.OPERATOR, Zone.GATE, Zone.STRATEGY, Zone.LEARN
 ROUTES: tuple[Route, ...] = (
     _route("ticks.>", Zone.MARKET_DATA, _MARKET_READERS, None),
     _route("candles.>", Zone.MARKET_DATA, _MARKET_READERS, "MARKET"),
-    _route("books.>", Zone.MARKET_DATA, _MARKET_READERS, "MARKET"),
-    _route("feed.>", Zone.MARKET_DATA, _MARKET_READERS, "MARKET"),
-    _route("universe", Zone.MARKET_DATA, _MARKET_READERS, "MARKET"),
+    _route("books.>", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
+    _route("feed.>", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
+    _route("universe", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
     _route("signals.>", Zone.STRATEGY, _WATCHERS | {Zone.GATE}, "SIGNALS"),
     _route("no_trade.>", Zone.STRATEGY, _WATCHERS, None),
     _route("decisions.>", Zone.GATE, _WATCHERS | {Zone.STRATEGY}, "DECISIONS"),
@@ -91,6 +95,7 @@ ALERTS = "alerts.>"
 
 STREAMS: tuple[Stream, ...] = (
     Stream(name="MARKET", max_age=timedelta(days=7), max_bytes=256 * _MB, discard_new=False),
+    Stream(name="BOOKS", max_age=timedelta(days=1), max_bytes=64 * _MB, discard_new=False, per_subject=100),
     Stream(name="SIGNALS", max_age=timedelta(days=30), max_bytes=64 * _MB, discard_new=False),
     Stream(name="DECISIONS", max_age=None, max_bytes=512 * _MB, discard_new=True),
     Stream(name="INTENTS", max_age=None, max_bytes=128 * _MB, discard_new=True),
@@ -115,11 +120,11 @@ DURABLES: tuple[Durable, ...] = (
 
 HISTORY: dict[Zone, frozenset[str]] = {
     Zone.OPERATOR: frozenset(stream.name for stream in STREAMS),
-    Zone.GATE: frozenset({"INTENTS", "CONTROL", "MARKET", "STATE", "ORDERS", "FILLS", "DECISIONS"}),
+    Zone.GATE: frozenset({"INTENTS", "CONTROL", "MARKET", "BOOKS", "STATE", "ORDERS", "FILLS", "DECISIONS"}),
     Zone.EXECUTOR: frozenset({"INTENTS", "CONTROL"}),
-    Zone.STRATEGY: frozenset({"MARKET", "STATE", "CONTROL", "PROPOSALS"}),
-    Zone.LEARNING: frozenset({"MARKET", "DECISIONS", "FILLS", "ORDERS", "SIGNALS", "STATE"}),
-    Zone.MARKET_DATA: frozenset({"MARKET", "CONTROL"}),
+    Zone.STRATEGY: frozenset({"MARKET", "BOOKS", "STATE", "CONTROL", "PROPOSALS"}),
+    Zone.LEARNING: frozenset({"MARKET", "BOOKS", "DECISIONS", "FILLS", "ORDERS", "SIGNALS", "STATE"}),
+    Zone.MARKET_DATA: frozenset({"MARKET", "BOOKS", "CONTROL"}),
 }
 """Which streams a zone may read back (stateless reads; nothing can be created or changed with them)."""
 

@@ -70,7 +70,7 @@ def stream_config(stream: Stream) -> Config:
         "num_replicas": 1,
         "max_consumers": -1,
         "max_msgs": -1,
-        "max_msgs_per_subject": -1,
+        "max_msgs_per_subject": -1 if stream.per_subject is None else stream.per_subject,
         "max_bytes": stream.max_bytes,
         "max_age": 0 if stream.max_age is None else _nanoseconds(stream.max_age),
         "discard": "new" if stream.discard_new else "old",

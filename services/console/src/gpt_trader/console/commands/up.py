@@ -48,13 +48,13 @@ Record = Annotated[bool, typer.Option("--record/--no-record", help="Record the s
 
 def up(
     run_dir: RunDir = DEFAULT_RUN,
-    products: Products = "BTC-USD,ETH-USD,SOL-USD,LTC-USD",
-    intervals: Intervals = "15s,1m",
+    products: Products = "BTC-USD,ETH-USD,SOL-USD,LTC-USD,XRP-USD,DOGE-USD",
+    intervals: Intervals = "1m,5m",
     strategies: Strategies = "trend,mean-reversion",
-    rate: Rate = "10",
+    rate: Rate = "30",
     start: Start = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated market.")] = 7,
-    ticks_per_second: Annotated[int, typer.Option(min=1, max=20_000, help="Market events per second.")] = 40,
+    ticks_per_second: Annotated[int, typer.Option(min=1, max=20_000, help="Market events per second.")] = 90,
     replay: Replay = None,
     policy: Policy = None,
     port_base: PortBase = None,

@@ -1,4 +1,4 @@
-"""What the MARKET stream says was published before."""
+"""What the streams say was published before."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class BusArchive:
 
     async def universe(self) -> Universe | None:
         """Return the last published universe."""
-        received = await self.bus.last(_STREAM, subjects.UNIVERSE)
+        received = await self.bus.last("BOOKS", subjects.UNIVERSE)
         return None if received is None else Universe.decode(received.payload)
 
     async def last_candle(self, interval: str, product: str) -> Candle | None:

@@ -27,11 +27,11 @@ class MarketWatch:
         await bus.subscribe("books.>", decoded(BookSummary, self.on_book))
         await bus.subscribe("feed.>", decoded(FeedStatus, self.on_feed))
         await bus.subscribe(subjects.UNIVERSE, decoded(Universe, self.on_universe))
-        last = await bus.last("MARKET", subjects.UNIVERSE)
+        last = await bus.last("BOOKS", subjects.UNIVERSE)
         if last is not None and not self.members:
             await self.on_universe(Universe.decode(last.payload), last)
         for product in sorted(self.members):
-            feed = await bus.last("MARKET", subjects.feed(product))
+            feed = await bus.last("BOOKS", subjects.feed(product))
             if feed is not None and product not in self.feeds:
                 await self.on_feed(FeedStatus.decode(feed.payload), feed)
 

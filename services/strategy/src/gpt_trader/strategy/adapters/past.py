@@ -24,7 +24,7 @@ class StreamedPast:
     async def setup(self, strategies: Iterable[str]) -> list[Received]:
         """Return the universe and the parameters in force."""
         adopted = [("PROPOSALS", subjects.parameters(name)) for name in strategies]
-        return await self._last([("MARKET", subjects.UNIVERSE), *adopted])
+        return await self._last([("BOOKS", subjects.UNIVERSE), *adopted])
 
     async def candles(self, interval: str, product: str, count: int) -> list[Received]:
         """Return about this many of the newest candles, oldest first."""
