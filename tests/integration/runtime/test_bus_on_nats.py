@@ -456,7 +456,7 @@ async def test_a_wrong_credential_is_refused_at_once(nats_stack: Any) -> None:
     keys.create_nkey(nats_stack.folder / "stranger.nk")
     started = asyncio.get_running_loop().time()
 
-    with pytest.raises(PublishRefused, match="(?i)authorization violation"):
+    with pytest.raises(PublishRefused, match=r"(?i)authorization violation"):
         async with connect(nats_stack.url, nats_stack.folder / "stranger.nk", Zone.GATE):
             pass
 

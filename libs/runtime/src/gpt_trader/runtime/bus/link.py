@@ -29,7 +29,7 @@ _CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.25
 _PING_SECONDS = 5
-_VIOLATION = "permissions violation"
+_REFUSALS = ("permissions violation", "authorization violation")
 _NOT_CONNECTED = (
     nats.errors.ConnectionClosedError,
     nats.errors.ConnectionDrainingError,
@@ -146,7 +146,7 @@ class Link:
         elif isinstance(error, nats.errors.SlowConsumerError):
             SLOW_CONSUMER.inc()
             log.warning("bus_slow_consumer", subject=error.subject)
-        elif _VIOLATION in str(error):
+        elif any(words in str(error).lower() for words in _REFUSALS):
             self.fail(PublishRefused(f"{self.zone}: {error}"))
         else:
             log.debug("bus_connection_trouble", reason=repr(error))
@@ -180,18 +180,33 @@ class Link:
 async def opened(url: str, seed_file: Path | None, zone: Zone) -> AsyncIterator[Link]:
     """Connect and reconnect for ever; BusUnavailable: no answer at first; KeyUnusable: the seed can't be read."""
     seed = None if seed_file is None else read_secret(seed_file)
-    client = Client()
-    link = Link(zone, client, asyncio.get_running_loop().create_future())
+    link = Link(zone, Client(), asyncio.get_running_loop().create_future())
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await client.connect(
+        await _connect(link, url, seed)
+        await link.listen(f"{inbox_prefix(zone)}.ask.*", link.on_answer)
+        yield link
+    finally:
+        link.is_closing = True
+        await _close(link.client)
+
+
+async def _connect(link: Link, url: str, seed: str | None) -> None:
+    """Try until the first connection is made; a refused credential ends the attempts at once."""
+
+    def give_up(_failure: asyncio.Future[None]) -> None:
+        deadline.reschedule(0)
+
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS) as deadline:
+            link.failure.add_done_callback(give_up)
+            await link.client.connect(
                 url,
-                name=zone,
+                name=link.zone,
                 nkeys_seed_str=seed,
-                inbox_prefix=inbox_prefix(zone),
+                inbox_prefix=inbox_prefix(link.zone),
                 pending_size=0,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type] # the client sleeps this long; a fraction works
+                reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type] # it sleeps this long; a fraction works
                 ping_interval=_PING_SECONDS,
                 error_cb=link.on_error,
                 closed_cb=link.on_closed,
@@ -199,15 +214,12 @@ async def opened(url: str, seed_file: Path | None, zone: Zone) -> AsyncIterator[
                 reconnected_cb=link.on_reconnected,
             )
     except (TimeoutError, OSError, nats.errors.Error) as error:
-        link.is_closing = True
-        await client.close()
-        raise BusUnavailable(f"{url}: no connection as {zone}: {client.last_error or error!r}") from error
-    try:
-        await link.listen(f"{inbox_prefix(zone)}.ask.*", link.on_answer)
-        yield link
+        if link.failure.done():
+            link.failure.result()
+        reason = link.client.last_error or error
+        raise BusUnavailable(f"{url}: no connection as {link.zone}: {reason!r}") from error
     finally:
-        link.is_closing = True
-        await _close(client)
+        link.failure.remove_done_callback(give_up)
 
 
 async def _close(client: Client) -> None:
