@@ -24,12 +24,12 @@ from gpt_trader.contracts.account import TradingState, TradingStatus
 from gpt_trader.contracts.ids import ClientOrderId, DecisionId, SignalId, client_order_id, intent_id
 from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, Purpose, SignedIntent, TimeInForce
 from gpt_trader.contracts.message import GENESIS_HASH, Command, digest
-from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.contracts.orders import Fill, OrderEvent, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.contracts.telemetry import Alert
 from gpt_trader.exchange_sim.adapters.tls import server_context
-from gpt_trader.runtime.bus import Bus
+from gpt_trader.runtime.bus import Bus, BusUnavailable
 from gpt_trader.runtime.signing import Signer, generate_seed, write_secret
 
 PATIENCE_SECONDS = 25.0
@@ -59,6 +59,11 @@ class Exchange:
         async with self.http.get(f"{self.places['admin']}/books") as reply:
             books: dict[str, Any] = await reply.json()
             return books
+
+    async def move(self, product: str, percent: int) -> None:
+        body = {"product_id": product, "jump_percent": percent}
+        async with self.http.post(f"{self.places['admin']}/market", data=orjson.dumps(body)) as reply:
+            assert reply.status == 200, await reply.text()
 
     async def external_order(self, body: Mapping[str, Any]) -> None:
         async with self.http.post(f"{self.places['admin']}/orders/external", data=orjson.dumps(body)) as reply:
@@ -166,12 +171,8 @@ class Gate:
 
     async def store(self, subject: str, intent: Command, message_id: str) -> None:
         payload = intent.encode().decode()
-        signed = SignedIntent(
-            payload=payload, key_id=self.signer.key_id, signature=self.signer.sign(payload.encode())
-        )
-        self.sequence = await self.bus.store(
-            subject, signed, message_id=message_id, expect_last_sequence=self.sequence
-        )
+        signed = SignedIntent(payload=payload, key_id=self.signer.key_id, signature=self.signer.sign(payload.encode()))
+        self.sequence = await self.bus.store(subject, signed, message_id=message_id, expect_last_sequence=self.sequence)
 
     def order(
         self,
@@ -260,7 +261,8 @@ class Gate:
     async def serve_state(self) -> None:
         while True:
             if self.status is not None:
-                await self.say(self.status)
+                with suppress(BusUnavailable):
+                    await self.say(self.status)
             await asyncio.sleep(0.2)
 
 
@@ -281,12 +283,21 @@ class Executor:
                 "--journal-dir", str(self.folder / journal), *more, stderr=log,
             )  # fmt: skip
         if wait:
-            await until(self.is_ready)
+            await self.ready()
 
-    async def is_ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.returncode is None, self.log()
-        return '"event": "reconciled"' in self.log() and '"is_ready": true' in self.log()
+    async def ready(self) -> None:
+        await self.said('"is_ready": true')
+
+    async def recovered(self) -> None:
+        await self.said('"event": "reconciled"')
+
+    async def said(self, words: str) -> None:
+        async def is_said() -> bool:
+            assert self.process is not None
+            assert self.process.returncode is None, self.log()
+            return words in self.log()
+
+        await until(is_said)
 
     async def kill(self) -> None:
         assert self.process is not None
@@ -329,13 +340,40 @@ class World:
         await until(is_over, seconds)
         return (await self.life(order_id))[-1]
 
+    async def reached(self, order_id: ClientOrderId, status: OrderStatus) -> None:
+        async def has_reached() -> bool:
+            return any(event.status is status for event in await self.life(order_id))
+
+        await until(has_reached)
+
+    async def posted(self, count: int) -> None:
+        async def are_posted() -> bool:
+            return len(self.egress.posted) >= count
+
+        await until(are_posted)
+
+    async def alerted(self, code: str) -> None:
+        async def is_alerted() -> bool:
+            return any(alert.code == code for alert in await self.alerts())
+
+        await until(is_alerted)
+
+    async def settled(self, orders: list[ClientOrderId]) -> None:
+        """Every order is terminal or rests at the venue."""
+
+        async def are_settled() -> bool:
+            last = {event.client_order_id: event.status for event in await self.events()}
+            return all(order in last and (last[order].is_terminal or last[order] == "open") for order in orders)
+
+        await until(are_settled, 40)
+
     async def buy(self, quantity: str = "0.01", **terms: Any) -> ApprovedIntent:
-        """An intent that fills at once: above the market, inside any collar."""
+        """Approve what fills at once: above the market, inside any collar."""
         price = (await self.exchange.last_price("BTC-USD") * Decimal("1.01")).quantize(Decimal(1))
         return self.gate.order("BTC-USD", Side.BUY, Decimal(quantity), price, **terms)
 
     async def rest(self, quantity: str = "0.01", **terms: Any) -> ApprovedIntent:
-        """An intent that rests far below the market."""
+        """Approve what rests far below the market."""
         price = (await self.exchange.last_price("BTC-USD") * Decimal("0.8")).quantize(Decimal(1))
         return self.gate.order("BTC-USD", Side.BUY, Decimal(quantity), price, tif=TimeInForce.GTC, **terms)
 
@@ -372,7 +410,7 @@ class World:
 
 async def until(is_reached: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:
     async with asyncio.timeout(seconds):
-        while not await is_reached():
+        while not await is_reached():  # noqa: ASYNC110 - the world is another process
             await asyncio.sleep(0.05)
 
 
