@@ -273,7 +273,9 @@ def a_trade(
 
 
 def with_fill(state: GateState, fill: Fill, **changes: Any) -> GateState:
-    return evolve(state, FillReported(fill=fill, sequence=0, is_slippage=False, raised=(), at=fill.occurred_at, **changes))
+    return evolve(
+        state, FillReported(fill=fill, sequence=0, is_slippage=False, raised=(), at=fill.occurred_at, **changes)
+    )
 
 
 def an_order_event(intent: ApprovedIntent, status: OrderStatus, revision: int = 1, **changes: object) -> OrderEvent:
