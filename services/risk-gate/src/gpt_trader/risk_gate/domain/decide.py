@@ -6,7 +6,7 @@ from decimal import Decimal
 from gpt_trader.contracts.decisions import CheckResult, Decision, Verdict
 from gpt_trader.contracts.ids import DecisionId, decision_id
 from gpt_trader.contracts.intents import ApprovedIntent
-from gpt_trader.contracts.message import GENESIS_HASH, digest
+from gpt_trader.contracts.message import GENESIS_HASH, canonical, digest
 from gpt_trader.risk_gate.domain.approval import Terms, approve
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.checks.table import is_infrastructure
@@ -49,13 +49,16 @@ def request_of(record: DecisionMade) -> Request:
 
 
 def sealed(decision: Decision) -> Decision:
-    """Set the hash: SHA-256 of the encoded decision while its own hash is still all zeros."""
-    return decision.model_copy(update={"hash": digest(decision.encode())})
+    """Set the hash: SHA-256 of the decision's canonical form while its own hash is still all zeros.
+
+    The canonical form is the one thing that bus and journal agree on: the journal sorts the keys of evidence.
+    """
+    return decision.model_copy(update={"hash": digest(canonical(decision))})
 
 
 def is_sealed(decision: Decision) -> bool:
     """Whether nothing in a decision was changed after it was made."""
-    return digest(decision.model_copy(update={"hash": GENESIS_HASH}).encode()) == decision.hash
+    return digest(canonical(decision.model_copy(update={"hash": GENESIS_HASH}))) == decision.hash
 
 
 def _intent(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gpt_trader.contracts.decisions import Decision
+from gpt_trader.contracts.message import canonical
 from gpt_trader.risk_gate.domain.decide import decide, request_of
 from gpt_trader.risk_gate.domain.gate import evolve
 from gpt_trader.risk_gate.domain.policy import Policy
@@ -51,6 +52,6 @@ def _require_same(record: DecisionMade, state: GateState, policy: Policy | None)
     if policy is None:
         raise NotReproduced(f"decision {record.decision.sequence}: no policy was adopted before it")
     again = decide(request_of(record), state, policy)
-    if again.encode() != record.encode():
+    if canonical(again) != canonical(record):
         recorded, recomputed = record.decision.hash, again.decision.hash
         raise NotReproduced(f"decision {record.decision.sequence}: recorded {recorded}, recomputed {recomputed}")
