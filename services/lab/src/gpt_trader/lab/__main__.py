@@ -16,10 +16,10 @@ _ABOUT = "Runs the decisions of all services again, in one process, on the times
 _REPLAY = """\
 Fold what a run recorded again and prove that the same inputs give the same run:
 
-  strategy   <run-dir>/strategy/record/strategy.jsonl   every input of the strategies -> their signals
-  risk-gate  <run-dir>/risk-gate/journal/*.jsonl        those signals and all other inputs -> decisions, intents,
-                                                        consequences, and the head of the hash chain
-  executor   <run-dir>/executor/journal/*.jsonl         intents and what the venue said -> the reports the gate got
+  strategy   <run-dir>/strategy/record/strategy.jsonl      every input of the strategies -> their signals
+  risk-gate  <run-dir>/risk-gate/journal/gate.jsonl        those signals and all other inputs -> decisions, intents,
+                                                           consequences, and the head of the hash chain
+  executor   <run-dir>/executor/journal/executor.journal   intents and what the venue said -> what the gate was told
 
 The strategies are the installed ones of the recorded names. Stop the run first: while it goes on, its last records
 may differ because one service has written them and another has not.

@@ -31,8 +31,8 @@ class Run:
     @classmethod
     def opened(cls, run_dir: Path) -> "Run":
         """Check every file; raises Unreadable."""
-        gate = journals.opened(run_dir / "risk-gate" / "journal")
-        executor = journals.opened(run_dir / "executor" / "journal")
+        gate = journals.opened(run_dir / "risk-gate" / "journal" / "gate.jsonl")
+        executor = journals.opened(run_dir / "executor" / "journal" / "executor.journal")
         recording = recordings.opened(run_dir / "strategy" / "record" / "strategy.jsonl")
         return cls(recording=recording, gate=gate, executor=executor)
 

@@ -27,16 +27,12 @@ class JournalFile:
             yield f"{self.path.name}: the last line is torn ({self.checked.torn_bytes} bytes) and was left out"
 
 
-def opened(folder: Path) -> JournalFile:
-    """Find the one journal in a folder and check it; raises Unreadable."""
-    found = sorted(folder.glob("*.jsonl"))
-    if len(found) != 1:
-        there = ", ".join(path.name for path in found) or "none"
-        raise Unreadable(folder, 0, f"one journal (*.jsonl) is expected here, found: {there}")
+def opened(path: Path) -> JournalFile:
+    """Check a journal; raises Unreadable."""
     try:
-        checked = verify(found[0])
+        checked = verify(path)
     except OSError as error:
-        raise Unreadable(found[0], 0, reason_of(error)) from None
+        raise Unreadable(path, 0, reason_of(error)) from None
     if isinstance(checked, Broken):
-        raise Unreadable(found[0], checked.at, checked.reason)
-    return JournalFile(path=found[0], checked=checked)
+        raise Unreadable(path, checked.at, checked.reason)
+    return JournalFile(path=path, checked=checked)

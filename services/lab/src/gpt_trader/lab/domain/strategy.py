@@ -33,13 +33,13 @@ class Signals:
         self._compared += 1
         self._decided.add(recorded.signal_id)
         self._last_decided_at = decided_at
-        content = recorded.encode()
+        content = canonical(recorded)
         self._recorded = chained(self._recorded, content)
         produced = self.by_id.get(recorded.signal_id, [])
-        match = next((signal for signal in produced if signal.encode() == content), None)
+        match = next((signal for signal in produced if canonical(signal) == content), None)
         if match is None:
             self._findings.add(_divergence(recorded, produced))
-            self._replayed = chained(self._replayed, produced[-1].encode() if produced else b"")
+            self._replayed = chained(self._replayed, canonical(produced[-1]) if produced else b"")
             return recorded
         self._replayed = chained(self._replayed, content)
         return match
