@@ -1,0 +1,198 @@
+"""(a) From the tick to the order at the venue, read afterwards from what the system itself recorded.
+
+Start: the header `Origin-Ns`, the wall clock when market-data received the venue's message (for candles: when it
+queued the closed candle). End: `accepted_at_ns`, the wall clock when the venue took the order. Exits are asked for by
+ticks, entries by candles. Stages come from the bus server's storage times and from both journals; nothing is
+instrumented.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from harness import RunningSystem
+from report import spread
+
+from gpt_trader.contracts.decisions import Decision
+from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
+from gpt_trader.contracts.signals import Action, Signal
+from gpt_trader.contracts.subjects import Zone
+from gpt_trader.runtime.bus import Bus, Received
+from gpt_trader.runtime.clock import ClockSettings
+
+STAGES = (
+    "market-data received",
+    "strategy decided",
+    "signal stored",
+    "gate took it",
+    "intent stored",
+    "executor recorded it",
+    "executor submits",
+    "gate permits",
+    "venue accepted",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """One order's way; `at` are wall-clock nanoseconds per stage, None where a record is missing."""
+
+    action: Action
+    at: tuple[int | None, ...]
+
+    @property
+    def milliseconds(self) -> float:
+        """From the first stage to the last."""
+        first, last = self.at[0], self.at[-1]
+        assert first is not None
+        assert last is not None
+        return (last - first) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All trips of a run, what never arrived, and how large the messages were."""
+
+    trips: tuple[Trip, ...]
+    approved: int
+    denied: int
+    lost: int
+    sizes: Mapping[str, int]
+
+    def of(self, action: Action) -> list[float]:
+        """Latencies of the trips of one kind."""
+        return [trip.milliseconds for trip in self.trips if trip.action is action]
+
+    def breakdown(self, action: Action) -> list[tuple[str, float, float]]:
+        """Each step's name with its p50 and p99."""
+        found = []
+        for number in range(1, len(STAGES)):
+            took = [
+                (trip.at[number] - trip.at[number - 1]) / 1e6  # type: ignore[operator]
+                for trip in self.trips
+                if trip.action is action and trip.at[number] is not None and trip.at[number - 1] is not None
+            ]
+            if took:
+                passed = spread(took)
+                found.append((f"{STAGES[number - 1]} -> {STAGES[number]}", passed.p50, passed.p99))
+        return found
+
+
+def measured(running: RunningSystem, since_ns: int) -> Measured:
+    """Follow every approved order of a signal stored after `since_ns`."""
+    signals = {Signal.decode(one.payload).signal_id: one for one in _history(running, "SIGNALS", since_ns)}
+    decisions = [Decision.decode(one.payload) for one in _history(running, "DECISIONS", since_ns)]
+    intents = _history(running, "INTENTS", since_ns)
+    accepted = _accepted(running)
+    scale = Scale.of(running.manifest.clock)
+    gate = _journal(running.run_dir / "risk-gate", {"permit_logged"})
+    executor = _journal(running.run_dir / "executor", {"submitting"})
+    seen = {
+        record["intent"]["client_order_id"]: record["at"]
+        for record in _records(running.run_dir / "executor", {"intent_seen"})
+    }
+    took_at = {decision.signal.signal_id: decision.decided_at for decision in decisions}
+    trips, lost, approved = [], 0, 0
+    for received in intents:
+        if not received.subject.startswith("intents.approved."):
+            continue
+        intent = ApprovedIntent.decode(SignedIntent.decode(received.payload).payload)
+        stored = signals.get(intent.signal_id)
+        if stored is None:
+            continue
+        approved += 1
+        order = intent.client_order_id
+        if order not in accepted:
+            lost += 1
+            continue
+        signal = Signal.decode(stored.payload)
+        at = (
+            int(stored.headers["Origin-Ns"]),
+            scale.wall_ns(signal.created_at),
+            _ns(stored.stored_at),
+            scale.wall_ns(took_at.get(intent.signal_id)),
+            _ns(received.stored_at),
+            scale.wall_ns(_instant(seen.get(order))),
+            scale.wall_ns(_instant(executor.get(order))),
+            scale.wall_ns(_instant(gate.get(order))),
+            accepted[order],
+        )
+        trips.append(Trip(signal.action, at))
+    denied = sum(decision.intent_id is None for decision in decisions)
+    sizes = {"signal": _typical(signals.values()), "intent": _typical(intents)}
+    return Measured(tuple(trips), approved, denied, lost, sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Turns trading time back into real time."""
+
+    origin: datetime
+    start: datetime
+    rate: float
+
+    @classmethod
+    def of(cls, clock: ClockSettings) -> "Scale":
+        """Read the run's clock."""
+        assert clock.clock_origin is not None
+        assert clock.clock_start is not None
+        return cls(clock.clock_origin, clock.clock_start, float(clock.clock_rate))
+
+    def wall_ns(self, at: datetime | None) -> int | None:
+        """Nanoseconds of the wall clock, exact to a microsecond."""
+        return None if at is None else _ns(self.origin + (at - self.start) / self.rate)
+
+
+def _accepted(running: RunningSystem) -> dict[str, int]:
+    """First time the venue said anything about each order."""
+    first: dict[str, int] = {}
+    for event in running.books()["events"]:
+        if "client_order_id" in event:
+            first.setdefault(event["client_order_id"], event["accepted_at_ns"])
+    return first
+
+
+def _history(running: RunningSystem, stream: str, since_ns: int) -> list[Received]:
+    async def work(bus: Bus) -> list[Received]:
+        return [one async for one in bus.history(stream) if (_ns(one.stored_at) or 0) >= since_ns]
+
+    return running.as_zone(Zone.OPERATOR, work)
+
+
+def _journal(folder: Path, kinds: set[str]) -> dict[str, str]:
+    """When a journal first says this of an order."""
+    found: dict[str, str] = {}
+    for record in _records(folder, kinds):
+        found.setdefault(record["client_order_id"], record["at"])
+    return found
+
+
+def _records(folder: Path, kinds: set[str]) -> Iterable[dict[str, Any]]:
+    for path in sorted(folder.glob("journal/*")):
+        for line in path.read_bytes().splitlines():
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue  # the line that is being written now
+            if record["kind"] in kinds:
+                yield record["payload"]
+
+
+def _typical(messages: Iterable[Received]) -> int:
+    sizes: Sequence[int] = sorted(len(one.payload) for one in messages)
+    return sizes[len(sizes) // 2] if sizes else 0
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _ns(at: datetime | None) -> int | None:
+    if at is None:
+        return None
+    since = at - _EPOCH
+    return (since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds) * 1000

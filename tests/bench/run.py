@@ -1,0 +1,224 @@
+"""`make bench`: latency, decisions per second, memory and kill, measured on this machine in one run.
+
+Prints a table, writes var/bench.json. `--short` is a smoke of a minute or two; `--only a,b` picks sections.
+Missing a goal is reported, never an error: machines differ, so compare ratios.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [
+    str(HERE),
+    str(HERE / "bench_strategy" / "src"),
+    str(HERE.parent / "e2e"),
+    str(HERE.parent / "unit" / "risk_gate"),
+]
+
+import bare_chain  # noqa: E402 - the benches are scripts beside each other, not a package
+import bench_system  # noqa: E402 - as above
+import chain  # noqa: E402 - as above
+import decisions  # noqa: E402 - as above
+import kill  # noqa: E402 - as above
+import orjson  # noqa: E402 - as above
+import resources  # noqa: E402 - as above
+from harness import RunningSystem  # noqa: E402 - as above
+from report import Line, Spread, as_json, show, spread, step  # noqa: E402 - as above
+
+from gpt_trader.contracts.signals import Action  # noqa: E402 - as above
+
+_NAMES = {Action.EXIT: "tick -> exit order at venue", Action.ENTER: "candle -> entry order at venue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured."""
+
+    chain_seconds: float
+    bare_seconds: float
+    reviews: int
+    flood: int
+    watch_seconds: float
+    kills: int
+
+
+SHORT = Extent(chain_seconds=10, bare_seconds=5, reviews=4000, flood=300, watch_seconds=5, kills=10)
+FULL = Extent(chain_seconds=90, bare_seconds=60, reviews=40000, flood=5000, watch_seconds=20, kills=200)
+
+
+class Bench:
+    """Collects figures while it measures."""
+
+    def __init__(self, folder: Path, extent: Extent) -> None:
+        self.folder = folder
+        self.extent = extent
+        self.lines: list[Line] = []
+        self.raw: dict[str, object] = {}
+
+    def say(self, line: Line) -> None:
+        """Print and keep."""
+        self.lines.append(line)
+        show(line)
+
+    def under_load(self, ticks: int, sections: set[str]) -> None:
+        """Measure (a) and (c) on one running system."""
+        step(f"starting the whole system at {ticks} market events/s")
+        with bench_system.benched(self._folder(f"load-{ticks}"), ticks_per_second=ticks, stride=8) as running:
+            bench_system.wait_for_orders(running)
+            time.sleep(3)
+            before = self._ticks(running)
+            since = time.time_ns()
+            if "c" in sections and ticks >= 1000:
+                self._resources(running, f"at {ticks} events/s")
+            bench_system.sleep(self.extent.chain_seconds, f"orders at {ticks} events/s")
+            seen = (self._ticks(running) - before) / (time.time_ns() - since) * 1e9
+            seconds = (time.time_ns() - since) / 1e9
+            time.sleep(1)
+            if "a" in sections:
+                found = chain.measured(running, since)
+        if "a" in sections:
+            self._chain(ticks, seen, seconds, found)
+
+    def idle(self, sections: set[str]) -> None:
+        """(c) at rest, then (b) through the bus of the same system."""
+        step("starting the whole system with one market event/s")
+        with bench_system.idle(self._folder("idle")) as running:
+            time.sleep(5)
+            if "c" in sections:
+                self._resources(running, "idle")
+            if "b" in sections:
+                step(f"feeding {self.extent.flood} signals to the gate")
+                found = decisions.through_the_bus(running, self.extent.flood)
+                self.raw["decisions_bus"] = found
+                fed = f"signals were fed at {found['signals_fed_per_second']:,.0f}/s"
+                rate = f"{found['decisions_per_second']:,.0f}/s ({fed})"
+                self.say(Line("b", "gate decisions through the bus, each fsynced twice", rate))
+
+    def pure(self) -> None:
+        """(b) without a bus."""
+        step("reviewing in a loop")
+        found = decisions.pure(self.extent.reviews)
+        self.raw["decisions_pure"] = found
+        every = f"{found['checks_evaluated']:.0f} checks evaluated, best of 3"
+        rate = found["review"]
+        self.say(Line("b", f"pure review, {every}", f"{rate:,.0f}/s", ">= 20,000/s", rate >= 20_000))
+        busy = f"pure review, a day's history, {found['open_approvals']:.0f} open approvals"
+        self.say(Line("b", busy, f"{found['review_busy']:,.0f}/s"))
+        self.say(Line("b", "pure decide: review, intent, canonical record, hash", f"{found['decide']:,.0f}/s"))
+
+    def kills(self) -> None:
+        """(d)."""
+        step("starting the whole system with an order at every chance")
+        with bench_system.benched(self._folder("kill"), ticks_per_second=200, stride=2) as running:
+            bench_system.wait_for_orders(running)
+            done = kill.trials(running, self.extent.kills, Random(7))
+            time.sleep(1)
+            found = kill.outcome(running, done)
+        last, acknowledged = spread(found.to_last_order), spread(found.to_acknowledgement)
+        self.raw["kill"] = {**asdict(found)}
+        self.say(Line("d", "kill -> last order accepted", str(last), "p99 <= 50 ms", last.p99 <= 50))
+        self.say(Line("d", "kill -> acknowledgement heard by the operator", str(acknowledged)))
+        late = found.orders_after_acknowledgement
+        self.say(Line("d", "orders accepted after the acknowledgement", str(late), "0", late == 0))
+        self.say(Line("d", "orders accepted between kill and acknowledgement", str(found.orders_after_kill - late)))
+
+    def _chain(self, ticks: int, seen: float, seconds: float, found: chain.Measured) -> None:
+        orders = max(len(found.trips), 1) / seconds
+        counts = f"{found.approved} approved, {found.denied} denied, {found.lost} never reached the venue"
+        self.say(
+            Line(
+                "a", f"{ticks} events/s at the venue", f"{seen:.0f} ticks/s on the bus, {orders:.1f} orders/s, {counts}"
+            )
+        )
+        step(f"the bare chain at {ticks} ticks/s, payloads {dict(found.sizes)}")
+        load = bare_chain.Load(
+            rate=ticks,
+            every=max(round(ticks / orders), 1),
+            seconds=self.extent.bare_seconds,
+            signal_bytes=found.sizes["signal"],
+            intent_bytes=found.sizes["intent"],
+        )
+        bare = spread(bare_chain.measure(self._folder(f"bare-{ticks}"), load))
+        self.say(Line("a", f"bare chain at {ticks} ticks/s", str(bare)))
+        self.raw[f"bare_{ticks}"] = asdict(bare)
+        for action, name in _NAMES.items():
+            if found.of(action):
+                self._against(ticks, name, spread(found.of(action)), bare)
+                self.raw[f"stages_{ticks}_{action}"] = stages = found.breakdown(action)
+                for stage, p50, p99 in stages:
+                    print(f"             {stage:45} p50 {p50:7.2f}  p99 {p99:7.2f} ms", flush=True)
+
+    def _against(self, ticks: int, name: str, ours: Spread, bare: Spread) -> None:
+        self.raw[f"{name} {ticks}"] = asdict(ours)
+        ratios = (ours.p50 / bare.p50, ours.p99 / bare.p99)
+        is_met = max(ratios) <= 2
+        value = f"{ours}; {ratios[0]:.1f}x bare p50, {ratios[1]:.1f}x bare p99"
+        self.say(Line("a", f"{name} at {ticks} events/s", value, "p50 and p99 <= 2x bare", is_met))
+
+    def _resources(self, running: RunningSystem, when: str) -> None:
+        step(f"watching processes for {self.extent.watch_seconds:g} s, {when}")
+        found = resources.used(running, self.extent.watch_seconds)
+        self.raw[f"resources {when}"] = {name: asdict(one) for name, one in found.items()}
+        for name, one in found.items():
+            is_judged = name in resources.TRADING and when != "idle"
+            value = f"RSS {one.rss} MB, USS {one.uss} MB, CPU {one.cpu} %"
+            goal = "<= 60 MB" if is_judged else ""
+            self.say(Line("c", f"{name} {when}", value, goal, one.rss <= 60 if is_judged else None))
+
+    def _ticks(self, running: RunningSystem) -> float:
+        return bench_system.metric(running, "market-data", "market_data_ticks_total")
+
+    def _folder(self, name: str) -> Path:
+        path = self.folder / name
+        path.mkdir()
+        return path
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="few repetitions: a smoke, not a measurement")
+    parser.add_argument(
+        "--only", default="a,b,c,d", help="sections, separated by commas: a latency, b decisions, c memory, d kill"
+    )
+    parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench.json", help="where the figures go")
+    parser.add_argument("--keep", type=Path, help="run in this empty folder and leave it, logs included")
+    given = parser.parse_args()
+    sections = set(given.only.split(","))
+    if not sections <= set("abcd"):
+        parser.error(f"--only {given.only}: sections are a, b, c, d")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch, bench_system.strategy_installed():
+        bench = Bench(given.keep or Path(scratch), SHORT if given.short else FULL)
+        measure(bench, sections)
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    document = {"short": given.short, "lines": as_json(bench.lines), "raw": bench.raw}
+    given.json.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    print(f"\n{'=' * 100}")
+    for line in bench.lines:
+        show(line)
+    print(f"\n{time.monotonic() - began:.0f} s; figures in {given.json}")
+
+
+def measure(bench: Bench, sections: set[str]) -> None:
+    """Run the sections in an order that shares running systems."""
+    if "b" in sections:
+        bench.pure()
+    if sections & {"b", "c"}:
+        bench.idle(sections)
+    if "a" in sections:
+        bench.under_load(100, sections)
+    if sections & {"a", "c"}:
+        bench.under_load(1000, sections)
+    if "d" in sections:
+        bench.kills()
+
+
+if __name__ == "__main__":
+    main()
