@@ -1,0 +1,100 @@
+"""The official client sends exactly the approved bytes, once, to the egress only, and nothing secret with them."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import HTTPAdapter
+
+from gpt_trader.executor.adapters.egress_client import EgressClient
+from gpt_trader.runtime import tracing
+
+PATH = "/api/v3/brokerage/orders"
+
+
+class Wiretap(HTTPAdapter):
+    """Keeps what would go over the wire and answers with an empty object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[requests.PreparedRequest, dict[str, Any]]] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
+        self.sent.append((request, options))
+        response = requests.Response()
+        response.status_code = 200
+        response._content = b"{}"
+        return response
+
+
+@pytest.fixture
+def wire() -> Iterator[tuple[EgressClient, Wiretap]]:
+    client = EgressClient("127.0.0.1:8443", Path("/run/ca.pem"), 10)
+    tap = Wiretap()
+    client.session.mount("https://", tap)
+    yield client, tap
+    client.session.close()
+    tracing.adopt({})
+
+
+AMOUNTS = st.decimals("0.00000001", "99999999", places=8).map(lambda amount: format(amount, "f"))
+
+
+@given(size=AMOUNTS, price=AMOUNTS, note=st.text(max_size=20))
+def test_the_bytes_on_the_wire_are_the_approved_ones(size: str, price: str, note: str) -> None:
+    client, tap = EgressClient("127.0.0.1:8443", Path("/run/ca.pem"), 10), Wiretap()
+    client.session.mount("https://", tap)
+    body = json.dumps(
+        {
+            "client_order_id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+            "product_id": "BTC-USD",
+            "side": "BUY",
+            "note": note,
+            "order_configuration": {"limit_limit_gtd": {"base_size": size, "limit_price": price, "post_only": True}},
+        }
+    )
+    assert Decimal(size) > 0
+
+    client.post(PATH, data=json.loads(body))
+
+    request, _ = tap.sent[0]
+    assert request.body == body.encode()
+    assert request.url == f"https://127.0.0.1:8443{PATH}"
+    client.session.close()
+
+
+def test_no_token_proxy_or_netrc_is_used_and_every_request_has_a_timeout(
+    wire: tuple[EgressClient, Wiretap], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client, tap = wire
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "netrc"))
+
+    client.post(PATH, data={"a": "b"})
+    client.get(f"{PATH}/historical/batch", params={"limit": 250})
+
+    for request, options in tap.sent:
+        assert "Authorization" not in request.headers
+        assert options["timeout"] == 10
+        assert options["verify"] == "/run/ca.pem"
+        assert not options["proxies"]
+
+
+def test_an_order_tells_when_its_tick_was_seen_and_a_read_does_not(wire: tuple[EgressClient, Wiretap]) -> None:
+    client, tap = wire
+    tracing.origin(1793620800000000001)
+
+    client.post(PATH, data={"a": "b"})
+    client.get(f"{PATH}/historical/batch")
+
+    headers = [request.headers for request, _ in tap.sent]
+    assert headers[0]["X-Origin-Ns"] == "1793620800000000001"
+    assert "X-Origin-Ns" not in headers[1]
