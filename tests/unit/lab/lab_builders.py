@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -41,6 +41,7 @@ from gpt_trader.risk_gate.domain.flatten import flatten_signal
 from gpt_trader.risk_gate.domain.gate import evolve as evolve_gate
 from gpt_trader.risk_gate.domain.permits import PermitOutcome
 from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.portfolio import Holding
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.runtime.journal import Journal
 from gpt_trader.runtime.recording import Recorder, recorder
@@ -154,9 +155,7 @@ class Day:
         )
         self.execute(orders.IntentSeen(intent=intent, at=at))
         self.execute(orders.Submitting(client_order_id=order_id, permit_before=at + MINUTE, at=at))
-        self.commit(
-            gate.PermitLogged(client_order_id=order_id, body_sha256=intent.body_sha256, origin_ns=None, at=at)
-        )
+        self.commit(gate.PermitLogged(client_order_id=order_id, body_sha256=intent.body_sha256, origin_ns=None, at=at))
         venue_id = VenueOrderId(f"venue-{len(self.order_records)}")
         self.execute(orders.Accepted(client_order_id=order_id, venue_order_id=venue_id, at=at))
         self.commit(gate.PermitAnswered(client_order_id=order_id, outcome=PermitOutcome.ANSWERED, at=at))
@@ -225,17 +224,13 @@ class Day:
 
     def _account(self) -> AccountSnapshot:
         nothing = D(0)
-        held = tuple(
-            Position(
-                product=product, quantity=holding.quantity, average_entry_price=holding.average_price, mark=None,
-                unrealized_pnl=nothing, realized_pnl=holding.realized, fees=holding.fees, strategy=holding.strategy,
-                stop_price=holding.stop_price, target_price=holding.target_price, opened_at=holding.opened_at,
-            )  # fmt: skip
+        held = [
+            a_position(product, holding)
             for product, holding in self.state.portfolio.holdings.items()
             if holding.quantity
-        )
+        ]
         return AccountSnapshot(
-            equity=D(100_000), cash=(), positions=held, open_orders=(), exposure=nothing,
+            equity=D(100_000), cash=(), positions=tuple(held), open_orders=(), exposure=nothing,
             worst_case_exposure=nothing, realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing,
             day_start_equity=D(100_000), day_pnl=nothing, peak_equity=D(100_000), drawdown=nothing, fills=0,
             is_reconciled=True, published_at=self.now,
@@ -254,7 +249,7 @@ def a_day(run_dir: Path, strategies: Strategies = SHIPPED) -> Iterator[Day]:
     write_journal(run_dir / EXECUTOR_JOURNAL, day.order_records)
 
 
-def a_traded_day(run_dir: Path, strategies: Strategies = SHIPPED, minutes: int = 240) -> Day:
+def a_traded_day(run_dir: Path, strategies: Strategies = SHIPPED, minutes: int = 194) -> Day:
     """Trade some hours, with a restart of the strategies and one of the gate, a pause and a flatten."""
     with a_day(run_dir, strategies) as day:
         for number in range(1, minutes):
@@ -314,6 +309,15 @@ def a_candle(price: Decimal, opened: Decimal, start: datetime) -> Candle:
     return Candle(
         product=BTC, interval="1m", start=start, open=opened, high=max(price, opened) + 3,
         low=min(price, opened) - 3, close=price, volume=D(12), origin=CandleOrigin.STREAM, published_at=start + MINUTE,
+    )  # fmt: skip
+
+
+def a_position(product: str, holding: Holding) -> Position:
+    nothing = D(0)
+    return Position(
+        product=product, quantity=holding.quantity, average_entry_price=holding.average_price, mark=None,
+        unrealized_pnl=nothing, realized_pnl=holding.realized, fees=holding.fees, strategy=holding.strategy,
+        stop_price=holding.stop_price, target_price=holding.target_price, opened_at=holding.opened_at,
     )  # fmt: skip
 
 
