@@ -64,9 +64,8 @@ def flatten(
     product: Product = None, run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False
 ) -> None:
     """Cancel all orders, then close positions in slices with bounded slippage; works while halted."""
-    command = Flatten(product=product, reason=reason)
-    state = _order(run_dir, subjects.CONTROL_FLATTEN, command, lambda s: _has(s, "flatten"))
-    _tell(state, "flattening: follow it with `gpt-trader positions`", as_json=as_json)
+    state = _order(run_dir, subjects.CONTROL_FLATTEN, Flatten(product=product, reason=reason), lambda _: True)
+    _tell(state, "flatten is recorded: follow it with `gpt-trader positions`", as_json=as_json)
 
 
 def _is(status: TradingStatus) -> Callable[[TradingState], bool]:
@@ -80,7 +79,7 @@ def _has(state: TradingState, code: str, product: str | None = None) -> bool:
 def _order(
     run_dir: Path, subject: str, command: OperatorCommand, is_done: Callable[[TradingState], bool]
 ) -> TradingState:
-    async def work(bus: Bus, _clock: Clock, _manifest: Manifest) -> TradingState:
+    async def work(bus: Bus, clock: Clock, _manifest: Manifest) -> TradingState:
         done: asyncio.Future[TradingState] = asyncio.get_running_loop().create_future()
 
         async def on_state(received: Received) -> None:
@@ -89,7 +88,7 @@ def _order(
                 done.set_result(state)
 
         await bus.subscribe(subjects.STATE_TRADING, on_state)
-        await bus.publish(subject, command)
+        await bus.store(subject, command, message_id=f"{subject} {clock.wall().isoformat()}")
         return await first(done, "answer of the risk gate; the command is recorded and holds once the gate is back")
 
     return on_the_bus(run_dir, work)
