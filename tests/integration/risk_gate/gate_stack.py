@@ -1,6 +1,8 @@
 """The real system on loopback: bus, state store, venue, market-data, executor and the gate under test."""
 
 import asyncio
+import os
+import signal as signals
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,11 +99,15 @@ class GateStack:
             "expires_at": now + timedelta(seconds=60),
         }
         signal = Signal.model_validate(fields | changes)
+        known = len(self.seen.decisions)
         await self.strategy.store(
             subjects.signals("trend", product), signal, message_id=f"{signal.signal_id}-{self.signals}"
         )
-        await until(lambda: any(one.signal.signal_id == signal.signal_id for one in self.seen.decisions), "a verdict")
-        return next(one for one in reversed(self.seen.decisions) if one.signal.signal_id == signal.signal_id)
+        await until(lambda: bool(self._verdicts(signal, known)), "a verdict")
+        return self._verdicts(signal, known)[0]
+
+    def _verdicts(self, signal: Signal, known: int) -> list[Decision]:
+        return [one for one in self.seen.decisions[known:] if one.signal.signal_id == signal.signal_id]
 
     async def command(self, subject: str, payload: bytes = b"") -> None:
         await self.operator.store(subject, payload, message_id=f"{subject}-{self.clock.wall().timestamp()}")
@@ -114,6 +120,17 @@ class GateStack:
         """Return what the gate last said is held."""
         held = [one.quantity for one in self.seen.accounts[-1].positions if one.product == product]
         return held[0] if held else Decimal(0)
+
+    def crash(self) -> None:
+        """Kill the gate without warning, and forget what it said."""
+        os.kill(self.process("risk-gate").pid, signals.SIGKILL)
+        self.seen.states.clear()
+        self.seen.accounts.clear()
+
+    async def restart(self) -> None:
+        """Start the gate again, as a supervisor would."""
+        await until(lambda: self.process("risk-gate").pid is None, "the gate's end")
+        await self.process("risk-gate").start()
 
     def process(self, name: str) -> Any:
         return next(process for process in self.local.processes if process.name == name)
