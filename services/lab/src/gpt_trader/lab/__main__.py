@@ -62,7 +62,7 @@ def main() -> None:
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="lab", description=_ABOUT, epilog=_EXITS, formatter_class=raw)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="replay")
+    commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "replay", help="prove that a recorded run repeats", description=_REPLAY, epilog=_EXITS, formatter_class=raw
     )
