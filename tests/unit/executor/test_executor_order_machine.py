@@ -33,6 +33,7 @@ _builders.loader.exec_module(builders)
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)
 TOKEN, CLOCK, VISIBLE = timedelta(seconds=15), timedelta(seconds=2), timedelta(seconds=30)
 FENCE = Fence(token_life=TOKEN, clock_bound=CLOCK, visibility=VISIBLE)
+INSTANT = timedelta(microseconds=1)
 PART = Decimal("0.25")
 
 
@@ -83,6 +84,11 @@ class OrderLives(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.record(records.Opened(at=self.wall))
+
+    @rule()
+    def approve_and_submit(self) -> None:
+        self.approve()
+        self.submit()
 
     @rule()
     def approve(self) -> None:
@@ -149,12 +155,11 @@ class OrderLives(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 9), is_lost=st.booleans())
     def answer(self, pick: int, *, is_lost: bool) -> None:
         """Answer, time out, or answer a process that is dead."""
-        if not self.posts:
+        due = [post for post in self.posts if post.intent.client_order_id in self.waiting]
+        if not due:
             return
-        post = self.posts[pick % len(self.posts)]
+        post = due[pick % len(due)]
         order_id = post.intent.client_order_id
-        if order_id not in self.waiting:
-            return
         reply = Silence(detail="timeout") if is_lost or post.reply is None else post.reply
         if isinstance(reply, Silence) or post.reply is not None:
             self.waiting.discard(order_id)
@@ -247,9 +252,33 @@ class OrderLives(RuleBasedStateMachine):
             if order is not None:
                 self.record(venue.filled(order, fill, self.wall))
 
-    @rule(seconds=st.sampled_from([1, 4, 14, 31, 48]))
+    @rule(seconds=st.sampled_from([1, 1, 1, 2, 2, 4, 14, 31]))
     def wait(self, seconds: int) -> None:
         self.wall += timedelta(seconds=seconds)
+
+    @rule(pick=st.integers(0, 9))
+    def arrive_as_late_as_possible(self, pick: int) -> None:
+        """Get the permit in the approval's last moment, after the process lost contact."""
+        arriving = [post for post in self.posts if post.permitted_at is None and post.reply is None]
+        if not arriving:
+            return
+        post = arriving[pick % len(arriving)]
+        self.answer(self.posts.index(post), is_lost=True)
+        self.wall = max(self.wall, post.intent.expires_at - INSTANT)
+        self.arrive_at_egress(arriving.index(post))
+
+    @rule(pick=st.integers(0, 9), does=st.sampled_from(["accept", "500_after"]))
+    def appear_as_late_as_possible(self, pick: int, does: str) -> None:
+        """Reach the venue with the token's last breath, stay hidden as long as an order can, and be listed before."""
+        arriving = [post for post in self.posts if post.permitted_at is not None and post.reply is None]
+        if not arriving:
+            return
+        post = arriving[pick % len(arriving)]
+        assert post.permitted_at is not None
+        self.wall = max(self.wall, post.permitted_at + TOKEN)
+        self.arrive_at_venue(arriving.index(post), does, 30)
+        self.wall += VISIBLE - INSTANT
+        self.list_orders()
 
     @invariant()
     def one_order_per_approval(self) -> None:
