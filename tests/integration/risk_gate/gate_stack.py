@@ -122,14 +122,15 @@ class GateStack:
         return held[0] if held else Decimal(0)
 
     def crash(self) -> None:
-        """Kill the gate without warning, and forget what it said."""
+        """Kill the gate without warning."""
         os.kill(self.process("risk-gate").pid, signals.SIGKILL)
-        self.seen.states.clear()
-        self.seen.accounts.clear()
 
     async def restart(self) -> None:
-        """Start the gate again, as a supervisor would."""
+        """Start the gate again, as a supervisor would, and forget what it said before."""
         await until(lambda: self.process("risk-gate").pid is None, "the gate's end")
+        await asyncio.sleep(0.1)
+        self.seen.states.clear()
+        self.seen.accounts.clear()
         await self.process("risk-gate").start()
 
     def process(self, name: str) -> Any:

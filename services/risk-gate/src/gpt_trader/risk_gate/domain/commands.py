@@ -22,6 +22,9 @@ _MODELS: dict[str, type[OperatorCommand]] = {
 _SHOWN = 400
 """How much of a payload is kept in the record."""
 
+_AFTER_FLATTEN = timedelta(hours=1)
+"""How long a product that was flattened takes no entries, unless resumed: else a strategy would buy it back at once."""
+
 Effect = tuple[tuple[Cause, ...], tuple[Cause, ...]]
 """Causes raised, causes cleared."""
 
@@ -55,12 +58,20 @@ def _effect(command: OperatorCommand, state: GateState, now: datetime) -> Effect
             return (paused(CauseCode.OPERATOR_PAUSE, command.reason, command.product, now, until),), ()
         case ReduceOnly():
             return (reduce_only(CauseCode.OPERATOR_REDUCE_ONLY, command.reason, now),), ()
+        case Flatten():
+            return (_after_flatten(command.product, now),), ()
         case Reset():
             return (), _clearable(state, Clearing.RESET, None)
         case Resume():
             return (), _clearable(state, Clearing.OPERATOR, command.product)
         case _:
             return (), ()
+
+
+def _after_flatten(product: str | None, now: datetime) -> Cause:
+    if product is None:
+        return reduce_only(CauseCode.OPERATOR_REDUCE_ONLY, "flatten", now)
+    return paused(CauseCode.OPERATOR_PAUSE, "flatten", product, now, now + _AFTER_FLATTEN)
 
 
 def _clearable(state: GateState, by: Clearing, product: str | None) -> tuple[Cause, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.control import Flatten
@@ -28,6 +29,8 @@ from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Received
 
 log = logs.get("risk-gate")
 
+_FLATTEN_WITHIN = timedelta(minutes=1)
+"""An operator who asked longer ago has seen that nothing came of it, and may have acted otherwise."""
 _EPOCH_SECONDS = 0.25
 """Pause between two looks for a later epoch; publishing an intent would find out at once."""
 
@@ -74,10 +77,10 @@ class RiskGate:
 
     async def on_control(self, received: Received) -> None:
         """Obey an operator; the kill takes effect before anything else is looked at."""
-        self.obey(received, is_live=True)
+        self.obey(received)
 
-    def obey(self, received: Received, *, is_live: bool) -> None:
-        """Record a command and what it does, once; a flatten that waited while we were down is not begun."""
+    def obey(self, received: Received) -> None:
+        """Record a command and what it does, once; a flatten that waited too long for us is not begun."""
         sequence = received.sequence or 0
         if sequence <= self.ledger.state.control_sequence:
             return
@@ -86,10 +89,18 @@ class RiskGate:
         self.ledger.commit(record)
         metrics.COMMANDS.labels(received.subject, record.note.split(":")[0]).inc()
         log.warning("command_received", subject=received.subject, note=record.note, sequence=sequence)
-        if is_live and received.subject == subjects.CONTROL_FLATTEN:
-            command = commands.parsed(received.subject, received.payload)
-            if isinstance(command, Flatten):
-                self.flattening.request(command.product)
+        if received.subject == subjects.CONTROL_FLATTEN:
+            self._flatten(received)
+
+    def _flatten(self, received: Received) -> None:
+        command = commands.parsed(received.subject, received.payload)
+        wall = self.ledger.clock.wall()
+        if not isinstance(command, Flatten):
+            return
+        if received.stored_at is None or wall - received.stored_at > _FLATTEN_WITHIN:
+            log.error("flatten_too_old", stored_at=str(received.stored_at))
+            return
+        self.flattening.request(command.product)
 
     async def watch_epoch(self, bus: Bus) -> None:
         """Look for a later claim again and again; raises FencedOff once another gate has taken over."""

@@ -114,7 +114,7 @@ class Startup:
         """Read every command that came while we were down: a kill among them holds."""
         start = self.ledger.state.control_sequence + 1
         async for received in self.bus.history("CONTROL", start_sequence=start):
-            self.gate.obey(received, is_live=False)
+            self.gate.obey(received)
 
     async def _republished(self) -> None:
         """Publish the decisions that a crash kept from the bus."""

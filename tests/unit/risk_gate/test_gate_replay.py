@@ -1,0 +1,156 @@
+"""The journal is the state: what is written down gives the same decisions, bytes and hashes again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from gate_builders import (
+    BTC,
+    NOW,
+    D,
+    a_fill,
+    a_market,
+    a_policy,
+    a_request,
+    a_signal,
+    a_tick,
+    an_order_event,
+)
+
+from gpt_trader.contracts.message import GENESIS_HASH, canonical
+from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.contracts.signals import Action
+from gpt_trader.risk_gate.domain import records
+from gpt_trader.risk_gate.domain.decide import decide, is_sealed, request_of
+from gpt_trader.risk_gate.domain.gate import evolve, folded
+from gpt_trader.risk_gate.domain.records import (
+    DecisionMade,
+    EpochClaimed,
+    FillReported,
+    IntentStored,
+    Marked,
+    Opened,
+    OrderReported,
+    PermitLogged,
+    PolicyAdopted,
+    Record,
+)
+from gpt_trader.risk_gate.domain.replay import NotReproduced, rejudged, replayed
+from gpt_trader.risk_gate.domain.state import GateState, fingerprint
+from gpt_trader.runtime.journal import Journal
+
+POLICY = a_policy()
+
+
+def a_day() -> list[Record]:
+    """Enter, fill, be denied, exit."""
+    written: list[Record] = [
+        PolicyAdopted(version=POLICY.version(), document=POLICY.document(), at=NOW),
+        Opened(cash={"USD": D(100000)}, positions=(), at=NOW),
+        EpochClaimed(epoch=1, intents_sequence=1, intents_head=GENESIS_HASH, at=NOW),
+        Marked(equity=D(100000), marks={}, at=NOW),
+    ]
+    state = folded(written, GateState())
+    requests = [
+        a_request(),
+        a_request(signal=a_signal(signal_id="denied")),
+        a_request(signal=a_signal(signal_id="out", action=Action.EXIT), market=a_market(tick=a_tick(bid="50100"))),
+    ]
+    for request in requests:
+        decision = decide(request, state, POLICY)
+        entries: list[Record] = [decision]
+        if decision.intent is not None:
+            intent = decision.intent
+            order_id = intent.client_order_id
+            filled = an_order_event(intent, OrderStatus.FILLED, filled_quantity=intent.quantity)
+            fill = a_fill(intent, intent.quantity, fee=D("1.25"))
+            entries += [
+                IntentStored(
+                    client_order_id=order_id, stream_sequence=intent.stream_sequence, payload_sha256="a" * 64, at=NOW
+                ),
+                PermitLogged(client_order_id=order_id, body_sha256=intent.body_sha256, origin_ns=7, at=NOW),
+                OrderReported(event=filled, sequence=1, raised=(), at=NOW),
+                FillReported(fill=fill, sequence=1, is_slippage=False, raised=(), at=NOW),
+            ]
+        state = folded(entries, state)
+        written += entries
+    return written
+
+
+def reread(written: list[Record], folder: Path) -> list[Record]:
+    with Journal.open(folder / "gate.jsonl") as journal:
+        journal.append_all([(record.kind, record) for record in written])
+        return [records.parse(entry.payload) for entry in journal.entries()]
+
+
+def test_a_fold_of_the_same_records_has_the_same_hash_also_from_disk(tmp_path: Path) -> None:
+    written = a_day()
+
+    hashes = {fingerprint(folded(some, GateState())) for some in (written, written, reread(written, tmp_path))}
+
+    assert len(hashes) == 1
+
+
+def test_every_recorded_decision_is_made_again_byte_for_byte(tmp_path: Path) -> None:
+    written = reread(a_day(), tmp_path)
+
+    state = replayed(written)
+
+    assert state.decision_head == [one for one in written if isinstance(one, DecisionMade)][-1].decision.hash
+    assert state.portfolio.quantity(BTC) == 0
+
+
+@pytest.mark.parametrize("change", ["quantity", "signal", "now"])
+def test_a_changed_record_is_not_reproduced(change: str) -> None:
+    written = a_day()
+    at = next(place for place, one in enumerate(written) if isinstance(one, DecisionMade))
+    record = written[at]
+    assert isinstance(record, DecisionMade)
+    decision = record.decision
+    changed = {
+        "quantity": decision.model_copy(update={"quantity": decision.quantity * 2}),
+        "signal": decision.model_copy(update={"signal": decision.signal.model_copy(update={"confidence": D("0.1")})}),
+        "now": decision.model_copy(update={"decided_at": NOW.replace(second=1)}),
+    }[change]
+    written[at] = record.model_copy(update={"decision": changed})
+
+    with pytest.raises(NotReproduced, match="decision 1"):
+        replayed(written)
+
+
+def test_a_decision_is_sealed_and_chained() -> None:
+    decisions = [one.decision for one in a_day() if isinstance(one, DecisionMade)]
+
+    assert all(is_sealed(decision) for decision in decisions)
+    assert [one.previous_hash for one in decisions] == [GENESIS_HASH, *(one.hash for one in decisions[:-1])]
+    assert not is_sealed(decisions[0].model_copy(update={"notional": D(1)}))
+
+
+def test_a_request_comes_back_from_its_record() -> None:
+    state = folded(a_day()[:4], GateState())
+    request = a_request(marks={BTC: D(50000)})
+
+    assert request_of(decide(request, state, POLICY)) == request
+
+
+def test_another_policy_gives_other_verdicts_on_the_same_day() -> None:
+    strict = a_policy(sizing__min_order_notional=1e6)
+
+    verdicts = [(one.decision.verdict, one.review.verdict) for one in rejudged(a_day(), strict)]
+
+    assert verdicts == [("approved", "denied"), ("denied", "denied"), ("approved", "approved")]
+
+
+def test_every_record_survives_the_disk_unchanged() -> None:
+    for record in a_day():
+        assert canonical(records.parse(json.loads(canonical(record)))) == canonical(record)
+
+
+def test_the_same_record_twice_changes_what_must_not_repeat_only_once() -> None:
+    written = a_day()
+    state = folded(written, GateState())
+
+    again = evolve(state, next(one for one in written if isinstance(one, FillReported)))
+
+    assert again.portfolio == state.portfolio
+    assert again.fills == state.fills
