@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
 import orjson
 import typer
 from rich.console import Console
@@ -16,6 +15,7 @@ from rich.live import Live
 
 from gpt_trader.console.adapters import screen
 from gpt_trader.console.adapters.newsreel import follow
+from gpt_trader.console.adapters.run_summary import run_summary
 from gpt_trader.console.commands.options import DEFAULT_RUN, RunDir, fail
 from gpt_trader.console.connection import Manifest, NoStack, manifest_of, operator
 from gpt_trader.console.domain.picture import News, Picture
@@ -42,7 +42,6 @@ PortBase = Annotated[
     int | None, typer.Option(min=1024, max=65000, help="First of 11 consecutive ports; default free ones.")
 ]
 
-Keep = Annotated[bool, typer.Option("--keep", help="Go on with the last run's state instead of moving it away.")]
 Record = Annotated[bool, typer.Option("--record/--no-record", help="Record the strategy's inputs for `lab`.")]
 
 
@@ -58,7 +57,6 @@ def up(
     replay: Replay = None,
     policy: Policy = None,
     port_base: PortBase = None,
-    keep: Keep = False,
     record: Record = True,
     duration: For = None,
     summary: Summary = None,
@@ -84,7 +82,7 @@ def up(
         ports = choose_ports(port_base)
     except PortTaken as error:
         fail(str(error), 2)
-    folder.begin(keep=keep)
+    folder.begin()
     stack = LocalStack(plan=plan, ports=ports, folder=folder, clock=clock, say=lambda step: typer.echo(f"  {step}"))
     typer.echo("starting GPT-Trader (demo: a simulated exchange, no real money) ...")
     raise typer.Exit(asyncio.run(_run(stack, duration, summary)))
@@ -150,13 +148,17 @@ async def _live(
                 pass
             finally:
                 if summary is not None:
-                    _write(summary, await _summary(picture, manifest))
+                    _write(summary, await run_summary(picture, manifest))
     finally:
         stop.set()
 
 
 def _write(path: Path, summary: dict[str, object]) -> None:
-    path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+    path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2, default=_figure) + b"\n")
+
+
+def _figure(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def _introduce(stack: LocalStack, manifest: Manifest) -> None:
@@ -201,14 +203,3 @@ def _print_news(news: News) -> None:
             typer.echo(f"{screen.clock(news.occurred_at)} fill {news.side} {news.product} {amount}")
         case _:
             return
-
-
-async def _summary(picture: Picture, manifest: Manifest) -> dict[str, object]:
-    counts = {name: picture.tally[name] for name in ("ticks", "signals", "approved", "denied", "orders", "fills")}
-    gate = next(process for process in manifest.processes if process.name == "risk-gate")
-    patience = aiohttp.ClientTimeout(total=5)
-    async with aiohttp.ClientSession(timeout=patience) as session, session.get(f"{gate.health}/health") as answer:
-        health = await answer.json()
-    equity = picture.account.equity if picture.account else None
-    state = picture.trading.status if picture.trading else None
-    return {**counts, "tick_to_order_ms": health.get("tick_to_order_ms"), "equity": str(equity), "trading_state": state}

@@ -35,9 +35,9 @@ class RunFolder:
         """What runs where; present while the stack is up."""
         return self.root / "stack.json"
 
-    def begin(self, *, keep: bool) -> None:
-        """Make room for a run: without `keep` the last run's folder moves to `<name>.previous`."""
-        if self.root.exists() and not keep:
+    def begin(self) -> None:
+        """Make room for a run: the simulated exchange forgets, so the last run moves to `<name>.previous`."""
+        if self.root.exists():
             previous = self.root.with_name(self.root.name + ".previous")
             if previous.exists():
                 shutil.rmtree(previous)
