@@ -8,20 +8,16 @@ instrumented.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import orjson
 from harness import RunningSystem
+from records import Scale, accepted_at, history, instant, journaled, ns
 from report import spread
 
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
 from gpt_trader.contracts.signals import Action, Signal
-from gpt_trader.contracts.subjects import Zone
-from gpt_trader.runtime.bus import Bus, Received
-from gpt_trader.runtime.clock import ClockSettings
+from gpt_trader.runtime.bus import Received
 
 STAGES = (
     "market-data received",
@@ -34,7 +30,6 @@ STAGES = (
     "gate permits",
     "venue accepted",
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +79,16 @@ class Measured:
 
 def measured(running: RunningSystem, since_ns: int) -> Measured:
     """Follow every approved order of a signal stored after `since_ns`."""
-    signals = {Signal.decode(one.payload).signal_id: one for one in _history(running, "SIGNALS", since_ns)}
-    decisions = [Decision.decode(one.payload) for one in _history(running, "DECISIONS", since_ns)]
-    intents = _history(running, "INTENTS", since_ns)
-    accepted = _accepted(running)
+    signals = {Signal.decode(one.payload).signal_id: one for one in history(running, "SIGNALS", since_ns)}
+    decisions = [Decision.decode(one.payload) for one in history(running, "DECISIONS", since_ns)]
+    intents = history(running, "INTENTS", since_ns)
+    accepted = accepted_at(running)
     scale = Scale.of(running.manifest.clock)
     gate = _journal(running.run_dir / "risk-gate", {"permit_logged"})
     executor = _journal(running.run_dir / "executor", {"submitting"})
     seen = {
         record["intent"]["client_order_id"]: record["at"]
-        for record in _records(running.run_dir / "executor", {"intent_seen"})
+        for record in journaled(running.run_dir / "executor", {"intent_seen"})
     }
     took_at = {decision.signal.signal_id: decision.decided_at for decision in decisions}
     trips, lost, approved = [], 0, 0
@@ -113,12 +108,12 @@ def measured(running: RunningSystem, since_ns: int) -> Measured:
         at = (
             int(stored.headers["Origin-Ns"]),
             scale.wall_ns(signal.created_at),
-            _ns(stored.stored_at),
+            ns(stored.stored_at),
             scale.wall_ns(took_at.get(intent.signal_id)),
-            _ns(received.stored_at),
-            scale.wall_ns(_instant(seen.get(order))),
-            scale.wall_ns(_instant(executor.get(order))),
-            scale.wall_ns(_instant(gate.get(order))),
+            ns(received.stored_at),
+            scale.wall_ns(instant(seen.get(order))),
+            scale.wall_ns(instant(executor.get(order))),
+            scale.wall_ns(instant(gate.get(order))),
             accepted[order],
         )
         trips.append(Trip(signal.action, at))
@@ -127,72 +122,14 @@ def measured(running: RunningSystem, since_ns: int) -> Measured:
     return Measured(tuple(trips), approved, denied, lost, sizes)
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Turns trading time back into real time."""
-
-    origin: datetime
-    start: datetime
-    rate: float
-
-    @classmethod
-    def of(cls, clock: ClockSettings) -> "Scale":
-        """Read the run's clock."""
-        assert clock.clock_origin is not None
-        assert clock.clock_start is not None
-        return cls(clock.clock_origin, clock.clock_start, float(clock.clock_rate))
-
-    def wall_ns(self, at: datetime | None) -> int | None:
-        """Nanoseconds of the wall clock, exact to a microsecond."""
-        return None if at is None else _ns(self.origin + (at - self.start) / self.rate)
-
-
-def _accepted(running: RunningSystem) -> dict[str, int]:
-    """First time the venue said anything about each order."""
-    first: dict[str, int] = {}
-    for event in running.books()["events"]:
-        if "client_order_id" in event:
-            first.setdefault(event["client_order_id"], event["accepted_at_ns"])
-    return first
-
-
-def _history(running: RunningSystem, stream: str, since_ns: int) -> list[Received]:
-    async def work(bus: Bus) -> list[Received]:
-        return [one async for one in bus.history(stream) if (_ns(one.stored_at) or 0) >= since_ns]
-
-    return running.as_zone(Zone.OPERATOR, work)
-
-
 def _journal(folder: Path, kinds: set[str]) -> dict[str, str]:
     """When a journal first says this of an order."""
     found: dict[str, str] = {}
-    for record in _records(folder, kinds):
+    for record in journaled(folder, kinds):
         found.setdefault(record["client_order_id"], record["at"])
     return found
-
-
-def _records(folder: Path, kinds: set[str]) -> Iterable[dict[str, Any]]:
-    for path in sorted(folder.glob("journal/*")):
-        for line in path.read_bytes().splitlines():
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue  # the line that is being written now
-            if record["kind"] in kinds:
-                yield record["payload"]
 
 
 def _typical(messages: Iterable[Received]) -> int:
     sizes: Sequence[int] = sorted(len(one.payload) for one in messages)
     return sizes[len(sizes) // 2] if sizes else 0
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def _ns(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    since = at - _EPOCH
-    return (since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds) * 1000

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from harness import RunningSystem
+from records import Scale, accepted_at, instant, journaled
 
 from gpt_trader.contracts.account import TradingState, TradingStatus
 from gpt_trader.contracts.subjects import CONTROL_KILL, CONTROL_RESET, STATE_TRADING, Zone
@@ -85,26 +86,33 @@ def trials(running: RunningSystem, count: int, rng: Random) -> list[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Milliseconds per trial, and what must be zero."""
+    """Milliseconds since each kill was published, and what must be zero."""
 
     to_last_order: tuple[float, ...]
+    to_latch: tuple[float, ...]
     to_acknowledgement: tuple[float, ...]
     orders_after_kill: int
     orders_after_acknowledgement: int
 
 
 def outcome(running: RunningSystem, done: Sequence[Trial]) -> Outcome:
-    """Compare the trials with what the venue accepted and when."""
-    first: dict[str, int] = {}
-    for event in running.books()["events"]:
-        if "client_order_id" in event:
-            first.setdefault(event["client_order_id"], event["accepted_at_ns"])
-    accepted = sorted(first.values())
+    """Compare the trials with what the venue accepted and when, and with the gate's journal."""
+    accepted = sorted(accepted_at(running).values())
+    scale = Scale.of(running.manifest.clock)
+    commands = journaled(running.run_dir / "risk-gate", {"command_received"})
+    at = [scale.wall_ns(instant(record["at"])) for record in commands if record["subject"] == CONTROL_KILL]
+    latched = sorted(one for one in at if one is not None)
+    assert len(latched) == len(done), f"{len(done)} kills were published, {len(latched)} are journaled"
     last, late, after = [], 0, 0
     for trial in done:
         within = [at for at in accepted if trial.killed < at < trial.freed]
         last.append((max(within) - trial.killed) / 1e6 if within else 0.0)
         after += len(within)
         late += sum(at > trial.acknowledged for at in within)
-    acknowledged = tuple((trial.acknowledged - trial.killed) / 1e6 for trial in done)
-    return Outcome(tuple(last), acknowledged, after, late)
+    return Outcome(
+        to_last_order=tuple(last),
+        to_latch=tuple((at - trial.killed) / 1e6 for at, trial in zip(latched, done, strict=True)),
+        to_acknowledgement=tuple((trial.acknowledged - trial.killed) / 1e6 for trial in done),
+        orders_after_kill=after,
+        orders_after_acknowledgement=late,
+    )

@@ -35,6 +35,34 @@ def used(running: RunningSystem, seconds: float) -> dict[str, Used]:
     return found
 
 
+@dataclass(slots=True)
+class Neighbours:
+    """What the rest of the machine takes meanwhile: with much of it, latencies say more about others than about us."""
+
+    _busy: float = 0.0
+    _own: float = 0.0
+    _began: float = 0.0
+
+    def begin(self) -> None:
+        """Start counting."""
+        self._busy, self._own, self._began = _machine_seconds(), _tree_seconds(), time.monotonic()
+
+    def share(self) -> float:
+        """Percent of one core that others used since then."""
+        busy, own = _machine_seconds() - self._busy, _tree_seconds() - self._own
+        return round(max(busy - own, 0.0) / (time.monotonic() - self._began) * 100, 1)
+
+
+def _machine_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
+def _tree_seconds() -> float:
+    own = psutil.Process()
+    return _cpu_seconds(own) + sum(_cpu_seconds(child) for child in own.children(recursive=True))
+
+
 def _pid(running: RunningSystem, name: str) -> int:
     if name in {*TRADING, "learning"}:
         return running.pid_of(name)

@@ -33,6 +33,8 @@ from report import Line, Spread, as_json, show, spread, step  # noqa: E402 - as 
 
 from gpt_trader.contracts.signals import Action  # noqa: E402 - as above
 
+_EVENTS = {100: 60, 1000: 800}
+"""Market events per second at the venue that give about so many ticks per second on the bus."""
 _NAMES = {Action.EXIT: "tick -> exit order at venue", Action.ENTER: "candle -> entry order at venue"}
 
 
@@ -68,22 +70,27 @@ class Bench:
 
     def under_load(self, ticks: int, sections: set[str]) -> None:
         """Measure (a) and (c) on one running system."""
-        step(f"starting the whole system at {ticks} market events/s")
-        with bench_system.benched(self._folder(f"load-{ticks}"), ticks_per_second=ticks, stride=8) as running:
+        events = _EVENTS[ticks]
+        step(f"starting the whole system at {events} market events/s for {ticks} ticks/s")
+        neighbours = resources.Neighbours()
+        stride = len(bench_system.PRODUCTS)
+        with bench_system.benched(self._folder(f"load-{ticks}"), ticks_per_second=events, stride=stride) as running:
             bench_system.wait_for_orders(running)
             time.sleep(3)
             before = self._ticks(running)
             since = time.time_ns()
+            neighbours.begin()
             if "c" in sections and ticks >= 1000:
-                self._resources(running, f"at {ticks} events/s")
-            bench_system.sleep(self.extent.chain_seconds, f"orders at {ticks} events/s")
+                self._resources(running, f"at {ticks} ticks/s")
+            bench_system.sleep(self.extent.chain_seconds, f"orders at {ticks} ticks/s")
             seen = (self._ticks(running) - before) / (time.time_ns() - since) * 1e9
             seconds = (time.time_ns() - since) / 1e9
+            others = neighbours.share()
             time.sleep(1)
             if "a" in sections:
                 found = chain.measured(running, since)
         if "a" in sections:
-            self._chain(ticks, seen, seconds, found)
+            self._chain(ticks, f"{seen:.0f} ticks/s on the bus, others used {others:.0f} % of a core", seconds, found)
 
     def idle(self, sections: set[str]) -> None:
         """(c) at rest, then (b) through the bus of the same system."""
@@ -120,22 +127,20 @@ class Bench:
             done = kill.trials(running, self.extent.kills, Random(7))
             time.sleep(1)
             found = kill.outcome(running, done)
-        last, acknowledged = spread(found.to_last_order), spread(found.to_acknowledgement)
+        last, acknowledged, latch = map(spread, (found.to_last_order, found.to_acknowledgement, found.to_latch))
         self.raw["kill"] = {**asdict(found)}
         self.say(Line("d", "kill -> last order accepted", str(last), "p99 <= 50 ms", last.p99 <= 50))
+        self.say(Line("d", "kill -> latched by the gate: no permit after this", str(latch)))
         self.say(Line("d", "kill -> acknowledgement heard by the operator", str(acknowledged)))
         late = found.orders_after_acknowledgement
         self.say(Line("d", "orders accepted after the acknowledgement", str(late), "0", late == 0))
         self.say(Line("d", "orders accepted between kill and acknowledgement", str(found.orders_after_kill - late)))
 
-    def _chain(self, ticks: int, seen: float, seconds: float, found: chain.Measured) -> None:
+    def _chain(self, ticks: int, circumstances: str, seconds: float, found: chain.Measured) -> None:
         orders = max(len(found.trips), 1) / seconds
         counts = f"{found.approved} approved, {found.denied} denied, {found.lost} never reached the venue"
-        self.say(
-            Line(
-                "a", f"{ticks} events/s at the venue", f"{seen:.0f} ticks/s on the bus, {orders:.1f} orders/s, {counts}"
-            )
-        )
+        run = f"{circumstances}, {orders:.1f} orders/s, {counts}"
+        self.say(Line("a", f"the run at {ticks} ticks/s", run))
         step(f"the bare chain at {ticks} ticks/s, payloads {dict(found.sizes)}")
         load = bare_chain.Load(
             rate=ticks,
@@ -144,8 +149,11 @@ class Bench:
             signal_bytes=found.sizes["signal"],
             intent_bytes=found.sizes["intent"],
         )
+        neighbours = resources.Neighbours()
+        neighbours.begin()
         bare = spread(bare_chain.measure(self._folder(f"bare-{ticks}"), load))
-        self.say(Line("a", f"bare chain at {ticks} ticks/s", str(bare)))
+        others = f"others used {neighbours.share():.0f} % of a core"
+        self.say(Line("a", f"bare chain at {ticks} ticks/s", f"{bare}; {others}"))
         self.raw[f"bare_{ticks}"] = asdict(bare)
         for action, name in _NAMES.items():
             if found.of(action):
@@ -159,7 +167,7 @@ class Bench:
         ratios = (ours.p50 / bare.p50, ours.p99 / bare.p99)
         is_met = max(ratios) <= 2
         value = f"{ours}; {ratios[0]:.1f}x bare p50, {ratios[1]:.1f}x bare p99"
-        self.say(Line("a", f"{name} at {ticks} events/s", value, "p50 and p99 <= 2x bare", is_met))
+        self.say(Line("a", f"{name} at {ticks} ticks/s", value, "p50 and p99 <= 2x bare", is_met))
 
     def _resources(self, running: RunningSystem, when: str) -> None:
         step(f"watching processes for {self.extent.watch_seconds:g} s, {when}")

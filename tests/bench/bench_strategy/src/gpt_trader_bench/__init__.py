@@ -10,8 +10,9 @@ from gpt_trader.contracts.market import Candle, interval_length
 from gpt_trader.strategy.domain.parameters import StrategyParameters
 from gpt_trader.strategy.domain.strategy import Choice, Decision, Strategy, View
 
-PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD", "LTC-USD", "XRP-USD", "DOGE-USD", "ADA-USD", "AVAX-USD")
-"""What it trades; their order is the order of their turns."""
+_REAL = ("BTC-USD", "ETH-USD", "SOL-USD", "LTC-USD", "XRP-USD", "DOGE-USD", "ADA-USD", "AVAX-USD")
+PRODUCTS = (*_REAL, *(f"P{number:02}-USD" for number in range(16)))
+"""What it trades, in the order of their turns: so many, for a product has at most a few ticks per venue pulse."""
 
 _FAR = Decimal("0.2")
 
