@@ -30,7 +30,8 @@ from gpt_trader.contracts.subjects import Zone
 from gpt_trader.contracts.telemetry import Alert
 from gpt_trader.exchange_sim.adapters.tls import server_context
 from gpt_trader.runtime.bus import Bus, BusUnavailable
-from gpt_trader.runtime.signing import Signer, generate_seed, write_secret
+from gpt_trader.runtime.secret_files import write_secret
+from gpt_trader.runtime.signing import Signer, generate_seed
 
 PATIENCE_SECONDS = 25.0
 

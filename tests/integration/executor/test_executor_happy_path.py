@@ -11,7 +11,8 @@ from gpt_trader.contracts.intents import Purpose
 from gpt_trader.contracts.orders import Fill, OrderEvent, OrderStatus
 from gpt_trader.executor.domain.replay import replay
 from gpt_trader.runtime.journal import read
-from gpt_trader.runtime.signing import Signer, generate_seed, write_secret
+from gpt_trader.runtime.secret_files import write_secret
+from gpt_trader.runtime.signing import Signer, generate_seed
 
 pytestmark = pytest.mark.timeout(120)
 

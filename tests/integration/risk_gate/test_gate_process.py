@@ -26,7 +26,7 @@ from gpt_trader.risk_gate.domain.gate import folded
 from gpt_trader.risk_gate.domain.replay import replayed
 from gpt_trader.risk_gate.domain.state import GateState, fingerprint
 from gpt_trader.runtime.journal import Verified, read, verify
-from gpt_trader.runtime.signing import read_secret
+from gpt_trader.runtime.secret_files import read_secret
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -21,7 +21,8 @@ from gpt_trader.executor.domain.verification import (
     Void,
     examine,
 )
-from gpt_trader.runtime.signing import Signer, Verifier, generate_seed, write_secret
+from gpt_trader.runtime.secret_files import write_secret
+from gpt_trader.runtime.signing import Signer, Verifier, generate_seed
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SUBJECT = "intents.approved.BTC-USD"

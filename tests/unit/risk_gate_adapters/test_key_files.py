@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from gpt_trader.risk_gate.adapters.jwt import Tokens
 from gpt_trader.risk_gate.adapters.keyfile import ExchangeKey, load_exchange_key
-from gpt_trader.runtime.signing import KeyUnusable
+from gpt_trader.runtime.secret_files import KeyUnusable
 
 NAME = "organizations/7f0c/apiKeys/1b2d"
 EC = ec.generate_private_key(ec.SECP256R1())

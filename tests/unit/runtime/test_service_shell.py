@@ -14,8 +14,8 @@ from gpt_trader.runtime.bus import BusLost, FencedOff, PublishRefused, Subscribe
 from gpt_trader.runtime.health import Health, serve_health
 from gpt_trader.runtime.lifecycle import run
 from gpt_trader.runtime.recording import recorded, recorder
+from gpt_trader.runtime.secret_files import KeyUnusable
 from gpt_trader.runtime.settings import ServiceSettings
-from gpt_trader.runtime.signing import KeyUnusable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

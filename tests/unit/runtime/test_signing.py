@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader.runtime.signing import KeyUnusable, Signer, Verifier, generate_seed, write_secret
+from gpt_trader.runtime.secret_files import KeyUnusable, write_secret
+from gpt_trader.runtime.signing import Signer, Verifier, generate_seed
 
 PAYLOAD = b'{"body":"exactly these bytes"}'
 

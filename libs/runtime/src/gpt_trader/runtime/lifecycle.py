@@ -15,7 +15,7 @@ from gpt_trader.runtime import logs
 from gpt_trader.runtime.bus import Bus, BusError, BusUnavailable, FencedOff, SubscriberFailed
 from gpt_trader.runtime.clock import Clock
 from gpt_trader.runtime.health import Health
-from gpt_trader.runtime.signing import KeyUnusable
+from gpt_trader.runtime.secret_files import KeyUnusable
 
 log = logs.get("lifecycle")
 

@@ -8,9 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Self, TypeVar
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from typing_extensions import override
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from gpt_trader.contracts.message import Instant
 from gpt_trader.runtime.clock import Rate, require_complete
@@ -24,10 +22,10 @@ REFUSED = 2
 """Exit code of a process whose settings were refused."""
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(BaseModel):
     """What every service can be told; services add their own fields."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
     nats_url: Annotated[str, Field(description="address of the bus")] = "nats://127.0.0.1:4222"
     nats_seed_file: Annotated[Path | None, Field(description="file (0600) with this service's nkey seed")] = None
@@ -44,20 +42,6 @@ class ServiceSettings(BaseSettings):
     run_dir: Annotated[Path | None, Field(description="folder in which the service leaves its health address")] = None
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
-
-    @override
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take values only from `load`, which knows their order and remembers where each came from."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
 
     @model_validator(mode="after")
     def _clock_is_complete(self) -> Self:

@@ -2,8 +2,6 @@
 
 import base64
 import binascii
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,9 @@ from typing import Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
+
 _KEY_BYTES = 32
-_ALWAYS_FORBIDDEN = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
-
-
-class KeyUnusable(Exception):
-    """A key file is missing, readable by others, or no key; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +68,6 @@ class Verifier:
 def generate_seed() -> str:
     """Make a signing seed, base64, for `write_secret`."""
     return base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
-
-
-def write_secret(path: Path, content: str) -> None:
-    """Write a secret so that nobody but its owner could ever have opened it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(content)
-
-
-def read_secret(path: Path) -> str:
-    """Read a secret file; raises KeyUnusable if it is missing or anybody else may read it.
-
-    A file that somebody else owns may be group-readable: Kubernetes mounts secrets as root's, for our group.
-    """
-    try:
-        status = path.stat()
-        content = path.read_text()
-    except OSError as error:
-        raise KeyUnusable(f"secret file {path}: {error.strerror}") from error
-    is_ours = status.st_uid == os.geteuid()
-    if status.st_mode & (_ALWAYS_FORBIDDEN | (stat.S_IRGRP if is_ours else 0)):
-        raise KeyUnusable(f"secret file {path} has mode {stat.S_IMODE(status.st_mode):04o}: it must be 0600 or 0400")
-    return content.strip()
 
 
 def _key_bytes(text: str, source: str) -> bytes:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from gpt_trader.contracts.message import canonical
 from gpt_trader.runtime.bus.errors import Unavailable
-from gpt_trader.runtime.signing import KeyUnusable, read_secret
+from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
 
 _CALL_SECONDS = 0.2
 

@@ -27,8 +27,9 @@ from gpt_trader.runtime.clock import clock_of
 from gpt_trader.runtime.health import Health, serve_health
 from gpt_trader.runtime.journal import Journal, JournalCorrupt
 from gpt_trader.runtime.lifecycle import Exit, beat, run
+from gpt_trader.runtime.secret_files import KeyUnusable
 from gpt_trader.runtime.settings import load
-from gpt_trader.runtime.signing import KeyUnusable, Verifier
+from gpt_trader.runtime.signing import Verifier
 
 SERVICE = "executor"
 _SETTLE_SECONDS = 0.02

@@ -16,7 +16,7 @@ from nats.aio.subscription import Subscription
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime import logs
 from gpt_trader.runtime.bus.errors import BusError, BusLost, BusUnavailable, PublishRefused, SubscriberFailed
-from gpt_trader.runtime.signing import read_secret
+from gpt_trader.runtime.secret_files import read_secret
 
 log = logs.get("bus")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nkeys
 
-from gpt_trader.runtime.signing import read_secret, write_secret
+from gpt_trader.runtime.secret_files import read_secret, write_secret
 
 _SEED_BYTES = 32
 

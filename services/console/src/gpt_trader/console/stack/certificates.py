@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gpt_trader.runtime.signing import write_secret
+from gpt_trader.runtime.secret_files import write_secret
 
 _LIFE = timedelta(days=365)
 

@@ -14,7 +14,8 @@ from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.infrastructure import redis_config
 from gpt_trader.runtime.infrastructure.keys import ensure_nkey
 from gpt_trader.runtime.infrastructure.nats_config import NatsConfig, render
-from gpt_trader.runtime.signing import Signer, generate_seed, read_secret, write_secret
+from gpt_trader.runtime.secret_files import read_secret, write_secret
+from gpt_trader.runtime.signing import Signer, generate_seed
 
 GATE_KEY_ID = "gate-1"
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from gpt_trader.runtime.signing import KeyUnusable, read_secret
+from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
 
 _SEED_BYTES = 32
 _LEGACY_FIELDS = frozenset({"apiKey", "apiSecret", "api_key", "api_secret", "key", "secret", "passphrase"})

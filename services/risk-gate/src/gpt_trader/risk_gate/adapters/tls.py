@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from gpt_trader.runtime.signing import KeyUnusable
+from gpt_trader.runtime.secret_files import KeyUnusable
 
 
 def server_context(certificate: Path, private_key: Path) -> ssl.SSLContext:

@@ -9,7 +9,7 @@ from gpt_trader.risk_gate.domain.sweep import restricts
 from gpt_trader.risk_gate.domain.trading_state import CauseCode
 from gpt_trader.risk_gate.ports import VenueFacts
 from gpt_trader.risk_gate.service.ledger import Ledger
-from gpt_trader.runtime.signing import KeyUnusable
+from gpt_trader.runtime.secret_files import KeyUnusable
 
 
 @dataclass(slots=True, kw_only=True)
