@@ -1,0 +1,321 @@
+"""The shell's parts against a venue in memory: what can't be brought about from outside in reasonable time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from gpt_trader.contracts.account import TradingStatus
+from gpt_trader.contracts.ids import FillId, VenueOrderId
+from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
+from gpt_trader.contracts.message import Message
+from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderEvent, OrderStatus
+from gpt_trader.contracts.signals import Side
+from gpt_trader.executor.adapters.coinbase_exchange import exchange
+from gpt_trader.executor.adapters.egress_client import EgressClient
+from gpt_trader.executor.adapters.metrics import PrometheusMeasurements
+from gpt_trader.executor.domain.permission import Permission
+from gpt_trader.executor.domain.records import CancelWanted
+from gpt_trader.executor.domain.submission import CreateReply, Silence
+from gpt_trader.executor.domain.venue import Fence, VenueFill, VenueOrder
+from gpt_trader.executor.ports import ExchangeUnavailable
+from gpt_trader.executor.service.books import Books
+from gpt_trader.executor.service.following import Follower
+from gpt_trader.executor.service.intake import Intake
+from gpt_trader.executor.service.placing import Placer
+from gpt_trader.executor.service.reconciling import Reconciler
+from gpt_trader.executor.service.reporting import Reporter
+from gpt_trader.executor.service.terms import Terms
+from gpt_trader.runtime.bus import Received
+from gpt_trader.runtime.journal import Journal
+
+pytestmark = pytest.mark.timeout(20)
+
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
+Intents = Callable[..., ApprovedIntent]
+
+
+@dataclass(slots=True)
+class FakeClock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+    def stretch(self, wall: timedelta) -> timedelta:
+        return wall
+
+
+@dataclass(slots=True)
+class FakeBus:
+    stored: dict[str, Message] = field(default_factory=dict)
+
+    async def store(self, _subject: str, message: Message, *, message_id: str) -> int:
+        assert message_id not in self.stored
+        self.stored[message_id] = message
+        return len(self.stored)
+
+
+@dataclass(slots=True)
+class FakeExchange:
+    """Holds orders and fills; keeps what it was asked to do, in order."""
+
+    orders: dict[VenueOrderId, VenueOrder] = field(default_factory=dict)
+    fills: list[VenueFill] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    reply: CreateReply = field(default_factory=lambda: Silence(detail="timeout"))
+    is_down: bool = False
+
+    async def create(self, intent: ApprovedIntent) -> CreateReply:
+        self.asked.append(f"create {intent.client_order_id}")
+        return self.reply
+
+    async def cancel(self, orders: Sequence[VenueOrderId]) -> None:
+        await asyncio.sleep(0.02)
+        self.asked += [f"cancel {one}" for one in orders]
+        self.orders |= {one: replace(self.orders[one], status="CANCELLED") for one in orders}
+
+    async def order(self, venue_order_id: VenueOrderId) -> VenueOrder | None:
+        return self.orders.get(venue_order_id)
+
+    async def orders_since(self, _start: datetime) -> Sequence[VenueOrder]:
+        if self.is_down:
+            raise ExchangeUnavailable("orders: page 2 failed")
+        return list(self.orders.values())
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        return [one for one in self.orders.values() if one.status == "OPEN"]
+
+    async def fills_of(self, venue_order_id: VenueOrderId) -> Sequence[VenueFill]:
+        return [one for one in self.fills if one.venue_order_id == venue_order_id]
+
+    async def fills_since(self, _start: datetime) -> Sequence[VenueFill]:
+        return self.fills
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    clock: FakeClock
+    bus: FakeBus
+    venue: FakeExchange
+    books: Books
+    intake: Intake
+    follower: Follower
+    reconciler: Reconciler
+
+    async def take(self, intent: ApprovedIntent) -> None:
+        signed = SignedIntent(payload=intent.encode().decode(), key_id="gate", signature="")
+        await self.intake.on_intent(
+            Received("intents.approved.BTC-USD", signed.encode(), sequence=intent.stream_sequence)
+        )
+
+    async def rest(self, seconds: float = 0.05) -> None:
+        await asyncio.sleep(seconds)
+
+    def life(self) -> list[tuple[str, str]]:
+        return [(one.status, one.reason) for one in self.bus.stored.values() if isinstance(one, OrderEvent)]
+
+    def alerts(self) -> list[str]:
+        return [name.split(":")[1] for name in self.bus.stored if name.startswith("executor:")]
+
+
+@pytest.fixture
+def journal(tmp_path: Any) -> Iterator[Journal]:
+    with Journal.open(tmp_path / "executor.journal") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def running(journal: Journal, venue: FakeExchange, opened_at: datetime = NOW) -> AsyncIterator[Parts]:
+    clock, bus, measurements = FakeClock(opened_at), FakeBus(), PrometheusMeasurements()
+    fence = Fence(token_life=timedelta(seconds=15), clock_bound=timedelta(seconds=2), visibility=timedelta(seconds=30))
+    terms = Terms(
+        fence=fence,
+        reconcile_every=timedelta(seconds=60),
+        resolve_every=timedelta(seconds=1),
+        state_max_age=timedelta(seconds=3),
+        cancels_entries_on_exit=True,
+        drain_within=timedelta(seconds=1),
+    )
+    books = Books.open(journal, clock, measurements)
+    clock.at = NOW
+    reporter = Reporter(books=books, bus=bus, clock=clock, measurements=measurements)
+    async with asyncio.TaskGroup() as group:
+        follower = Follower(books=books, exchange=venue, reporter=reporter, clock=clock, group=group)
+        reconciler = Reconciler(
+            books=books, exchange=venue, follower=follower, reporter=reporter, clock=clock, terms=terms
+        )
+        placer = Placer(
+            books=books, submission=venue, follower=follower, measurements=measurements, clock=clock,
+            state_max_age=terms.state_max_age, doubt=reconciler.doubt, group=group,
+        )  # fmt: skip
+        intake = Intake(
+            books=books, placer=placer, follower=follower, reporter=reporter, submission=venue,
+            measurements=measurements, clock=clock, is_authentic=lambda *_: True, group=group,
+        )  # fmt: skip
+        serving = group.create_task(reporter.serve())
+        yield Parts(
+            clock=clock, bus=bus, venue=venue, books=books, intake=intake, follower=follower, reconciler=reconciler
+        )
+        serving.cancel()
+
+
+def at_venue(intent: ApprovedIntent, status: str = "OPEN", filled: str = "0", number: int = 1) -> VenueOrder:
+    return VenueOrder(
+        venue_order_id=VenueOrderId(f"venue-{number}"),
+        client_order_id=intent.client_order_id,
+        product="BTC-USD",
+        status=status,
+        filled_quantity=Decimal(filled),
+        reason="",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def venue_fill(quantity: str, number: int = 1) -> VenueFill:
+    return VenueFill(
+        fill_id=FillId(f"entry-{number}"),
+        trade_id=f"trade-{number}",
+        venue_order_id=VenueOrderId("venue-1"),
+        product="BTC-USD",
+        side=Side.BUY,
+        kind=FillKind.FILL,
+        quantity=Decimal(quantity),
+        price=Decimal(100),
+        fee=Decimal("0.1"),
+        liquidity=Liquidity.TAKER,
+        occurred_at=NOW,
+    )
+
+
+async def test_after_a_lost_journal_an_old_approval_is_doubted_not_declared_dead(
+    an_approval: Intents, journal: Journal
+) -> None:
+    intent = an_approval()
+    venue = FakeExchange(orders={VenueOrderId("venue-1"): at_venue(intent, "FILLED", "1")}, fills=[venue_fill("1")])
+
+    async with running(journal, venue, opened_at=NOW + timedelta(seconds=60)) as parts:
+        parts.clock.at = NOW + timedelta(seconds=60)
+        await parts.take(intent)
+        await parts.reconciler.reconcile()
+        await parts.rest()
+
+        assert parts.life() == [("unknown", "before_journal"), ("open", ""), ("filled", "")]
+    assert not any(word.startswith("create") for word in venue.asked)
+
+
+async def test_half_a_listing_proves_nothing(an_approval: Intents, journal: Journal) -> None:
+    async with running(journal, FakeExchange(is_down=True), opened_at=NOW + timedelta(seconds=1)) as parts:
+        await parts.take(an_approval())
+        parts.clock.at = NOW + timedelta(hours=1)
+        with pytest.raises(ExchangeUnavailable):
+            await parts.reconciler.resolve()
+        assert [order.status for order in parts.books.ledger.living()] == [OrderStatus.UNKNOWN]
+
+        parts.venue.is_down = False
+        await parts.reconciler.resolve()
+        await parts.rest()
+
+        assert parts.life()[-1] == ("failed", "absent_at_venue")
+
+
+async def test_a_dead_order_that_lives_is_alarmed_canceled_and_its_fills_counted(
+    an_approval: Intents, journal: Journal
+) -> None:
+    intent = an_approval()
+    async with running(journal, FakeExchange()) as parts:
+        await parts.take(intent)
+        await parts.rest()
+        assert parts.life() == [("failed", "trading_state_unheard")]
+
+        parts.venue.orders[VenueOrderId("venue-1")] = at_venue(intent, "OPEN", "0.5")
+        parts.venue.fills.append(venue_fill("0.5"))
+        await parts.reconciler.reconcile()
+        await parts.rest()
+
+        assert parts.alerts() == ["order_contradicts"]
+        assert parts.venue.asked == ["cancel venue-1"]
+        assert [one.quantity for one in parts.bus.stored.values() if isinstance(one, Fill)] == [Decimal("0.5")]
+        assert len(parts.life()) == 1
+
+
+async def test_an_order_ends_only_when_its_fills_add_up(an_approval: Intents, journal: Journal) -> None:
+    intent = an_approval()
+    async with running(journal, FakeExchange(), opened_at=NOW + timedelta(seconds=1)) as parts:
+        await parts.take(intent)
+        parts.venue.orders[VenueOrderId("venue-1")] = at_venue(intent, "CANCELLED", "0.75")
+        parts.venue.fills.append(venue_fill("0.5"))
+        await parts.reconciler.resolve()
+        await parts.rest()
+        assert [status for status, _ in parts.life()] == ["unknown", "open", "partially_filled"]
+
+        parts.venue.fills.append(venue_fill("0.25", 2))
+        await parts.rest(0.4)
+
+        assert parts.life()[-1] == ("canceled", "")
+        assert parts.books.order(intent.client_order_id).done.quantity == Decimal("0.75")
+
+
+async def test_a_create_waits_until_wanted_cancels_were_sent(an_approval: Intents, journal: Journal) -> None:
+    first, second = an_approval(1, approved_at=NOW - timedelta(seconds=1)), an_approval(2)
+    async with running(journal, FakeExchange()) as parts:
+        await parts.take(first)
+        parts.venue.orders[VenueOrderId("venue-1")] = at_venue(first)
+        await parts.reconciler.resolve()
+        parts.intake.placer.permission = Permission(status=TradingStatus.ACTIVE, heard_at=NOW)
+
+        parts.books.record(CancelWanted(client_order_id=first.client_order_id, at=NOW))
+        parts.follower.cancel(first.client_order_id)
+        await parts.take(second)
+        await parts.rest(0.2)
+
+        assert parts.venue.asked == ["cancel venue-1", f"create {second.client_order_id}"]
+        assert parts.life()[-1] == ("unknown", "no_answer")
+
+
+class _Silent(requests.adapters.HTTPAdapter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.sent += 1
+        raise requests.ConnectionError(f"{request.method} refused")
+
+
+class _Quick:
+    """A generator that is asked for bounds and always draws the lower one."""
+
+    def __init__(self) -> None:
+        self.bounds: list[tuple[float, float]] = []
+
+    def uniform(self, low: float, high: float) -> float:
+        self.bounds.append((low, high))
+        return low
+
+
+async def test_reads_are_tried_three_times_with_full_jitter_and_creates_once(
+    an_approval: Intents, tmp_path: Any
+) -> None:
+    client, wire, rng = EgressClient("127.0.0.1:1", tmp_path / "ca.pem", 1), _Silent(), _Quick()
+    client.session.mount("https://", wire)
+
+    with exchange(client, rng, PrometheusMeasurements()) as venue:  # type: ignore[arg-type] # draws like Random
+        with pytest.raises(ExchangeUnavailable):
+            await venue.orders_since(NOW)
+        reads, bounds = wire.sent, rng.bounds
+        reply = await venue.create(an_approval())
+
+    assert (reads, bounds) == (3, [(0, 1.0), (0, 2.0)])
+    assert wire.sent == reads + 1
+    assert isinstance(reply, Silence)
