@@ -103,11 +103,11 @@ def worst_case(portfolio: Portfolio, approvals: Approvals, marks: Mapping[str, D
 
 def open_exits(approvals: Approvals, product: str) -> Decimal:
     """Quantity that open sells of a product may still take from the position."""
-    return sum(
-        (entry.remaining for entry in approvals.values() if entry.product == product and entry.side is Side.SELL), ZERO
-    )
+    sells = [entry for entry in approvals.values() if entry.product == product and entry.side is Side.SELL]
+    return sum((entry.remaining for entry in sells), ZERO) if sells else ZERO
 
 
 def reserved_cash(approvals: Approvals) -> Decimal:
     """Cash that open buys may still take."""
-    return sum((entry.worst_notional for entry in approvals.values() if entry.side is Side.BUY), ZERO)
+    buys = [entry for entry in approvals.values() if entry.side is Side.BUY]
+    return sum((entry.worst_notional for entry in buys), ZERO) if buys else ZERO

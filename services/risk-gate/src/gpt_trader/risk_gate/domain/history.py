@@ -79,7 +79,10 @@ class History:
 
     def last_closing(self, product: str) -> Closing | None:
         """Return the latest closing order of a product."""
-        return next((closing for closing in reversed(self.closings) if closing.product == product), None)
+        for closing in reversed(self.closings):
+            if closing.product == product:
+                return closing
+        return None
 
     def with_approval(self, paced: Paced) -> "History":
         """Remember an approval; drop what no window reaches any more."""

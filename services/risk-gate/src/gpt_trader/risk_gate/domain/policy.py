@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
@@ -239,7 +240,7 @@ class Policy(Section):
             raise ValueError("marks.hard_stale_seconds must not be below marks.stale_seconds")
         return self
 
-    @property
+    @cached_property
     def fee_rate(self) -> Decimal:
         """The worst fee as a fraction of notional."""
         return self.worst_fee_bps / BPS

@@ -37,8 +37,9 @@ def size_entry(terms: EntryTerms, policy: Policy) -> Sized:
 
     A cap that leaves nothing tradable is not applied here but left to its check, which then denies by name.
     """
-    unit_cost = terms.limit_price * (ONE + policy.fee_rate)
-    least = max(terms.spec.base_min_size * unit_cost, terms.spec.quote_min_size * (ONE + policy.fee_rate))
+    with_fee = ONE + policy.fee_rate
+    unit_cost = terms.limit_price * with_fee
+    least = max(terms.spec.base_min_size * unit_cost, terms.spec.quote_min_size * with_fee)
     notional = terms.equity * policy.sizing.tier_fractions[terms.spec.tier]
     steps = [SizingStep("tier", notional)]
     floor = policy.sizing.confidence_floor_fraction
@@ -75,7 +76,10 @@ def _caps(terms: EntryTerms, policy: Policy, unit_cost: Decimal) -> tuple[tuple[
 
 def cluster_of(product: str, clusters: Mapping[str, Cluster]) -> Cluster | None:
     """Find the cluster a product belongs to."""
-    return next((cluster for cluster in clusters.values() if product in cluster.products), None)
+    for cluster in clusters.values():
+        if product in cluster.products:
+            return cluster
+    return None
 
 
 def size_exit(

@@ -20,7 +20,7 @@ def product_accepts_orders(case: Case) -> Finding:
     if spec is None:
         return missing("product rules")
     flags = (spec.is_disabled, spec.is_cancel_only, spec.is_post_only, spec.is_auction)
-    if not any(flags) and spec.kind == "spot":
+    if True not in flags and spec.kind == "spot":
         return _OPEN
     names = ("disabled", "cancel_only", "post_only", "auction")
     stated = [name for name, is_set in zip(names, flags, strict=True) if is_set]

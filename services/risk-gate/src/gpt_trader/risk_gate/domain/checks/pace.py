@@ -32,16 +32,20 @@ def entries_per_hour_are_few(case: Case) -> Finding:
 
 def trades_are_apart(case: Case) -> Finding:
     """Time since the last approved order of any product."""
-    last = next((paced.at for paced in reversed(case.state.history.paced) if paced.is_trade), None)
-    return elapsed(last, case.now, case.policy.frequency.between_trades_seconds)
+    rest = case.policy.frequency.between_trades_seconds
+    for kept in reversed(case.state.history.since(case.now - rest)):
+        if kept.is_trade:
+            return elapsed(kept.at, case.now, rest)
+    return elapsed(None, case.now, rest)
 
 
 def product_has_rested(case: Case) -> Finding:
     """Time since the last approved entry of this product."""
-    product = case.signal.product
-    paced = reversed(case.state.history.paced)
-    last = next((kept.at for kept in paced if kept.is_entry and kept.product == product), None)
-    return elapsed(last, case.now, case.policy.frequency.per_product_seconds)
+    rest = case.policy.frequency.per_product_seconds
+    for kept in reversed(case.state.history.since(case.now - rest)):
+        if kept.is_entry and kept.product == case.signal.product:
+            return elapsed(kept.at, case.now, rest)
+    return elapsed(None, case.now, rest)
 
 
 def messages_per_second_are_few(case: Case) -> Finding:
