@@ -82,6 +82,7 @@ class Egress:
     approvals: dict[str, ClientOrderId] = field(default_factory=dict)
     permits: list[ClientOrderId] = field(default_factory=list)
     posted: list[tuple[bytes, Mapping[str, str]]] = field(default_factory=list)
+    arrived_at: list[datetime] = field(default_factory=list)
     refusal: str = ""
     seconds: float = 2.0
     relays: int = 0
@@ -97,6 +98,7 @@ class Egress:
         assert "Authorization" not in request.headers
         if request.method == "POST" and request.path.endswith("/orders"):
             self.posted.append((body, dict(request.headers)))
+            self.arrived_at.append(now())
             reason = self.permit(body)
             if reason:
                 return web.json_response(

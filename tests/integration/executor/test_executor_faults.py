@@ -139,6 +139,20 @@ async def test_reports_wait_for_the_bus_and_come_once(world: Any, own_nats_stack
     await world.check_books()
 
 
+async def test_an_order_leaves_within_milliseconds_of_its_approval(world: Any) -> None:
+    await world.executor.start()
+    took = []
+    for count in range(1, 41):
+        intent = await world.buy("0.001")
+        await world.gate.approve(intent)
+        await world.posted(count)
+        took.append((world.egress.arrived_at[-1] - intent.approved_at).total_seconds() * 1000)
+
+    took.sort()
+    print(f"approval to egress: p50 {took[20]:.1f} ms, max {took[-1]:.1f} ms")
+    assert took[20] < 100
+
+
 async def test_fifty_orders_at_once_end_with_equal_books(world: Any) -> None:
     await world.exchange.fault("no_idempotency", times=-1)
     await world.exchange.fault("http_500_after_accept", CREATE, times=5)

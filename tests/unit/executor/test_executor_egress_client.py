@@ -11,6 +11,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
+from typing_extensions import override
 
 from gpt_trader.executor.adapters.egress_client import EgressClient
 from gpt_trader.runtime import tracing
@@ -25,6 +26,7 @@ class Wiretap(HTTPAdapter):
         super().__init__()
         self.sent: list[tuple[requests.PreparedRequest, dict[str, Any]]] = []
 
+    @override
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         self.sent.append((request, options))
         response = requests.Response()

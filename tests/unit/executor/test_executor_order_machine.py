@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from gpt_trader.contracts.ids import ClientOrderId, FillId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
@@ -300,6 +301,7 @@ class OrderLives(RuleBasedStateMachine):
             if order.status is not None and order.is_terminal:
                 assert self.terminal.setdefault(order_id, order.status) is order.status
 
+    @override
     def teardown(self) -> None:
         """Let faults stop: everything ends, is reported once, and the books are the venue's."""
         for _ in range(3):

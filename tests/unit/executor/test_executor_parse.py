@@ -99,7 +99,8 @@ def test_answers_to_a_create_are_told_apart() -> None:
     assert parse.create_reply(success) == Created(venue_order_id="v", client_order_id="c")  # type: ignore[arg-type]
     assert parse.create_reply(refused) == Declined(reason="P")
     assert parse.create_reply({"success": False}) == Declined(reason="refused_without_reason")
-    for nonsense in ({}, [], "ok", None, {"success": True}, {"success": True, "success_response": {"order_id": ""}}):
+    senseless: list[object] = [{}, [], "ok", None, {"success": True}, {"success": True, "success_response": {}}]
+    for nonsense in senseless:
         assert isinstance(parse.create_reply(nonsense), Unreadable)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from typing_extensions import override
 
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.ids import FillId, VenueOrderId
@@ -288,6 +289,7 @@ class _Silent(requests.adapters.HTTPAdapter):
         super().__init__()
         self.sent = 0
 
+    @override
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         self.sent += 1
         raise requests.ConnectionError(f"{request.method} refused")
