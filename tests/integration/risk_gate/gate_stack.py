@@ -190,7 +190,7 @@ async def gate_stack(folder: Path, **changes: object) -> AsyncIterator[GateStack
         records=False,
     )
     run = RunFolder(plan.run_dir)
-    run.begin(keep=False)
+    run.begin()
     local = LocalStack(plan=plan, ports=choose_ports(None), folder=run, clock=SystemClock(), say=lambda _line: None)
     try:
         manifest = await local.start()
