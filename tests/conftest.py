@@ -1,6 +1,7 @@
 """Real infrastructure for everybody's tests: the bus with its real configuration, the store with its real users."""
 
 import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -128,7 +129,7 @@ async def own_bus_of(own_nats_stack: NatsStack) -> AsyncIterator[BusOf]:
 
 
 @contextmanager
-def _valkey(folder: Path) -> Iterator[Valkey]:
+def _valkey(folder: Path, binary: Path | None = None) -> Iterator[Valkey]:
     port = _free_port()
     files = {user: folder / f"{user}.password" for user in redis_config.USERS}
     hashes = {user: keys.ensure_password(path) for user, path in files.items()}
@@ -136,14 +137,17 @@ def _valkey(folder: Path) -> Iterator[Valkey]:
     acl.write_text(redis_config.render_acl(hashes))
     settings = redis_config.RedisConfig(host="127.0.0.1", port=port, store_dir=folder, acl_file=acl)
     config.write_text(redis_config.render(settings))
-    with servers.running(servers.valkey_argv(config), port, folder / "valkey.log") as server:
+    with servers.running(servers.valkey_argv(config, binary), port, folder / "valkey.log") as server:
         yield Valkey(url=f"redis://127.0.0.1:{port}/0", password_files=files, folder=folder, server=server)
 
 
-@pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    """One store for all tests of the run: use keys of your own."""
-    with _valkey(tmp_path_factory.mktemp("valkey")) as store:
+@pytest.fixture(scope="session", params=["valkey", "redis-server"])
+def valkey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """One store for all tests of the run, and the same on a Redis server where one is installed."""
+    binary = None if request.param == "valkey" else shutil.which(request.param)
+    if request.param != "valkey" and binary is None:
+        pytest.skip("redis-server is not on PATH: the store is tested on Valkey alone")
+    with _valkey(tmp_path_factory.mktemp("store"), None if binary is None else Path(binary)) as store:
         yield store
 
 

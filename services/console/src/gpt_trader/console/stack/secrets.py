@@ -1,7 +1,5 @@
 """Makes a run's credentials: one per trust zone, each readable by its owner alone."""
 
-import hashlib
-import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +10,9 @@ from gpt_trader.console.stack.folder import RunFolder
 from gpt_trader.console.stack.plan import Ports
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.infrastructure import redis_config
-from gpt_trader.runtime.infrastructure.keys import ensure_nkey
+from gpt_trader.runtime.infrastructure.keys import ensure_nkey, ensure_password
 from gpt_trader.runtime.infrastructure.nats_config import NatsConfig, render
-from gpt_trader.runtime.secret_files import read_secret, write_secret
+from gpt_trader.runtime.secret_files import write_secret
 from gpt_trader.runtime.signing import Signer, generate_seed
 
 GATE_KEY_ID = "gate-1"
@@ -68,11 +66,5 @@ def make_secrets(folder: RunFolder, now: datetime) -> Secrets:
         provisioner_key=ensure_nkey(provisioner),
         provisioner_seed=provisioner,
         system_key=ensure_nkey(folder.of("system") / "system.nk"),
-        redis_hashes={user: _password_hash(folder.of(user) / "redis.password") for user in redis_config.USERS},
+        redis_hashes={user: ensure_password(folder.of(user) / "redis.password") for user in redis_config.USERS},
     )
-
-
-def _password_hash(path: Path) -> str:
-    if not path.exists():
-        write_secret(path, randomness.token_urlsafe(32))
-    return hashlib.sha256(read_secret(path).encode()).hexdigest()
