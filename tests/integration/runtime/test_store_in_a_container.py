@@ -1,11 +1,10 @@
 """The store on the official Redis image, with our configuration and users; where a container engine runs."""
 
 import hashlib
+import os
 from pathlib import Path
 
-import docker
 import pytest
-from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
@@ -15,11 +14,7 @@ from gpt_trader.runtime.store import Store
 
 
 def engine_runs() -> bool:
-    try:
-        docker.from_env().ping()
-    except DockerException:
-        return False
-    return True
+    return "DOCKER_HOST" in os.environ or Path("/var/run/docker.sock").exists()
 
 
 @pytest.mark.skipif(not engine_runs(), reason="no container engine answers here")
