@@ -265,11 +265,22 @@ def _marked(state: GateState, record: records.Marked) -> GateState:
 
 
 def _opened(state: GateState, record: records.Opened) -> GateState:
+    """Begin the books; what they are worth at that moment begins the day."""
     holdings: dict[str, Holding] = {}
     for position in record.positions:
-        cost = position.quantity * position.mark
         holdings[position.product] = Holding(
-            quantity=position.quantity, cost=cost, strategy="opening", opened_at=record.at
+            quantity=position.quantity,
+            cost=position.quantity * position.mark,
+            strategy="opening",
+            opened_at=record.at,
         )
     cash: dict[str, Decimal] = dict(record.cash)
-    return replace(state, portfolio=Portfolio(cash=cash, holdings=holdings), is_opened=True)
+    equity = sum(cash.values(), ZERO) + sum((holding.cost for holding in holdings.values()), ZERO)
+    return replace(
+        state,
+        portfolio=Portfolio(cash=cash, holdings=holdings),
+        is_opened=True,
+        day=record.at.date(),
+        day_start_equity=equity,
+        peak_equity=equity,
+    )

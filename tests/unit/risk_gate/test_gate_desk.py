@@ -1,0 +1,167 @@
+"""The permit desk and the ledger on a real journal: what was answered is on disk."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from gate_builders import NOW, ZERO_HASH, D, a_policy, a_request, a_tick
+
+from gpt_trader.contracts import subjects
+from gpt_trader.contracts.account import TradingStatus
+from gpt_trader.contracts.intents import ApprovedIntent
+from gpt_trader.risk_gate.domain.commands import received
+from gpt_trader.risk_gate.domain.decide import decide
+from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal
+from gpt_trader.risk_gate.domain.records import EpochClaimed, IntentStored, Opened
+from gpt_trader.risk_gate.domain.state import fingerprint
+from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.market_watch import MarketWatch
+from gpt_trader.risk_gate.service.permit_desk import PermitDesk
+from gpt_trader.risk_gate.service.sole_writer import JournalInUse, sole_journal
+from gpt_trader.risk_gate.settings import RiskGateSettings
+from gpt_trader.runtime.journal import Journal, read
+from gpt_trader.runtime.settings import load
+
+
+@dataclass(slots=True)
+class FixedClock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+    def stretch(self, wall: timedelta) -> timedelta:
+        return wall
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Journal.open(tmp_path / "gate.jsonl") as journal:
+        ledger = Ledger(journal=journal, policy=a_policy(), clock=FixedClock())
+        ledger.replay()
+        ledger.commit(
+            EpochClaimed(epoch=1, intents_sequence=1, intents_head=ZERO_HASH, at=NOW),
+            Opened(cash={"USD": D(100000)}, positions=(), at=NOW),
+        )
+        yield ledger
+
+
+def a_desk(ledger: Ledger, *, is_dry_run: bool = False) -> PermitDesk:
+    market = MarketWatch()
+    market.ticks["BTC-USD"] = a_tick()
+    return PermitDesk(ledger=ledger, market=market, is_dry_run=is_dry_run)
+
+
+def approved(ledger: Ledger) -> ApprovedIntent:
+    record = decide(a_request(), ledger.state, ledger.policy)
+    assert record.intent is not None, record.decision.failures
+    order_id = record.intent.client_order_id
+    ledger.commit(record, IntentStored(client_order_id=order_id, stream_sequence=2, payload_sha256=ZERO_HASH, at=NOW))
+    return record.intent
+
+
+def reason(answer: PermitIssued | PermitRefused) -> Refusal | None:
+    return answer.reason if isinstance(answer, PermitRefused) else None
+
+
+def test_a_permit_is_on_disk_when_it_is_given_and_a_restart_remembers_it(ledger: Ledger) -> None:
+    intent = approved(ledger)
+
+    permit = a_desk(ledger).ask(intent.body_sha256, 7)
+
+    assert isinstance(permit, PermitIssued)
+    assert [entry.kind for entry in read(ledger.journal.path)][-1] == "permit_logged"
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock)
+    again.replay()
+    assert fingerprint(again.state) == fingerprint(ledger.state)
+    assert reason(a_desk(again).ask(intent.body_sha256, None)) is Refusal.PERMIT_ALREADY_ISSUED
+
+
+async def test_a_kill_stops_permits_at_once_and_waits_for_what_is_in_flight(ledger: Ledger) -> None:
+    intent = approved(ledger)
+    desk = a_desk(ledger)
+    permit = desk.ask(intent.body_sha256, None)
+    assert isinstance(permit, PermitIssued)
+
+    ledger.commit(received(subjects.CONTROL_KILL, b"", 1, ledger.state, NOW))
+    is_quiet_before = await ledger.until(lambda state: state.in_flight == 0, 0.01)
+    desk.answered(permit, PermitOutcome.ANSWERED)
+    is_quiet_after = await ledger.until(lambda state: state.in_flight == 0, 0.01)
+
+    assert ledger.halted.is_set()
+    assert ledger.status() is TradingStatus.HALTED
+    assert (is_quiet_before, is_quiet_after) == (False, True)
+
+
+def test_after_a_kill_an_approval_from_before_gets_no_permit(ledger: Ledger) -> None:
+    intent = approved(ledger)
+
+    ledger.commit(received(subjects.CONTROL_KILL, b"", 1, ledger.state, NOW))
+
+    assert reason(a_desk(ledger).ask(intent.body_sha256, None)) is Refusal.TRADING_STATE
+
+
+def test_a_dry_run_approves_and_sends_nothing(ledger: Ledger) -> None:
+    intent = approved(ledger)
+
+    assert reason(a_desk(ledger, is_dry_run=True).ask(intent.body_sha256, None)) is Refusal.DRY_RUN
+
+
+def test_a_fenced_gate_gives_no_permit_and_sends_no_cancel(ledger: Ledger) -> None:
+    intent = approved(ledger)
+    desk = a_desk(ledger)
+
+    desk.is_fenced = True
+
+    assert reason(desk.ask(intent.body_sha256, None)) is Refusal.EPOCH
+    assert not desk.allows_cancel()
+
+
+def test_another_policy_is_adopted_at_start_and_recorded(ledger: Ledger) -> None:
+    other = a_policy(limits__max_order_notional=500)
+    again = Ledger(journal=ledger.journal, policy=other, clock=ledger.clock)
+
+    again.replay()
+
+    assert again.state.policy_version == other.version()
+    assert [entry.kind for entry in read(ledger.journal.path)][-1] == "policy_adopted"
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    with sole_journal(tmp_path), pytest.raises(JournalInUse), sole_journal(tmp_path):
+        pass
+
+
+REQUIRED = [
+    f"--{name}=x"
+    for name in (
+        "policy-file", "journal-dir", "signing-seed-file", "egress-certificate-file", "egress-key-file",
+        "cdp-key-file", "redis-password-file", "nats-monitor-url",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("confirmation", ["", "yes", "Y", "true"])
+def test_live_starts_only_with_the_word_yes(confirmation: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        load(RiskGateSettings, service="risk-gate", argv=[*REQUIRED, "--mode=live", f"--confirm-live={confirmation}"])
+
+    assert ended.value.code == 2
+    assert "confirm_live must be YES" in capsys.readouterr().err
+
+
+def test_the_first_mode_is_a_dry_run_and_the_real_venue_takes_no_scaled_clock() -> None:
+    settings = load(RiskGateSettings, service="risk-gate", argv=REQUIRED)
+
+    assert settings.mode == "dry_run"
+    with pytest.raises(SystemExit):
+        load(
+            RiskGateSettings,
+            service="risk-gate",
+            argv=[*REQUIRED, f"--clock-origin={NOW.isoformat()}", f"--clock-start={NOW.isoformat()}"],
+        )
