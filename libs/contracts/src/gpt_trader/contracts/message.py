@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 GENESIS_HASH = "0" * 64
 """The previous-hash of the first record of a chain."""
@@ -22,6 +22,12 @@ def _finite(value: Decimal) -> Decimal:
     return value
 
 
+def _spelled(value: object) -> str:
+    if not isinstance(value, str | Decimal):
+        raise ValueError("must be a word or a decimal")  # noqa: TRY004 - pydantic collects ValueError only
+    return str(value)
+
+
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A point in time; foreign offsets are converted, a naive time is refused."""
 Amount = Annotated[Decimal, AfterValidator(_finite)]
@@ -29,7 +35,7 @@ Amount = Annotated[Decimal, AfterValidator(_finite)]
 Positive = Annotated[Decimal, AfterValidator(_finite), Field(gt=0)]
 NonNegative = Annotated[Decimal, AfterValidator(_finite), Field(ge=0)]
 Fraction = Annotated[Decimal, AfterValidator(_finite), Field(ge=0, le=1)]
-Remark = Annotated[Decimal | str, AfterValidator(str)]
+Remark = Annotated[Decimal | str, PlainValidator(_spelled), WithJsonSchema({"type": "string"})]
 """A figure or a word of evidence; a number is kept as its spelling, so that both survive the wire unchanged."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
