@@ -89,6 +89,10 @@ class Reconciliation:
         if not is_equal:
             log.error("books_differ_from_venue", records=[record.kind for record in found])
             return
+        unseen = [name for name, held in ledger.state.portfolio.holdings.items() if held.quantity and name not in marks]
+        if unseen and not self.is_started.is_set():
+            self.health.ready(False, f"waiting for marks of {unseen}")
+            return
         if restricts(ledger.state, CauseCode.STARTING, now):
             ledger.commit(CauseCleared(code=CauseCode.STARTING, product=None, reason="reconciled", at=now))
         self.is_started.set()
