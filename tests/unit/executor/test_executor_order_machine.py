@@ -91,6 +91,21 @@ class OrderLives(RuleBasedStateMachine):
         self.approve()
         self.submit()
 
+    @rule(does=st.sampled_from(["accept", "500_after", "refuse", "401", "lose"]), is_lost=st.booleans())
+    def attempt_at_once(self, does: str, *, is_lost: bool) -> None:
+        """Go through a whole attempt, so that its ending is not left to a chain of chances."""
+        before = len(self.posts)
+        self.approve_and_submit()
+        if len(self.posts) == before:
+            return
+        post = self.posts[-1]
+        self.arrive_at_egress(sum(one.permitted_at is None and one.reply is None for one in self.posts) - 1)
+        self.arrive_at_venue(
+            sum(one.permitted_at is not None and one.reply is None for one in self.posts) - 1, does, 30
+        )
+        due = [one for one in self.posts if one.intent.client_order_id in self.waiting]
+        self.answer(due.index(post), is_lost=is_lost)
+
     @rule()
     def approve(self) -> None:
         if self.count < 5:
