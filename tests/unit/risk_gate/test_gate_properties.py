@@ -251,7 +251,7 @@ class Interleavings(RuleBasedStateMachine):
     def open_sells_never_exceed_the_position(self) -> None:
         for product in (BTC, ETH):
             sells = [
-                kept.remaining
+                kept.quantity - kept.counted
                 for kept in self.state.approvals.values()
                 if kept.product == product and kept.side is Side.SELL
             ]
