@@ -23,7 +23,7 @@ from gate_builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from gpt_trader.contracts.decisions import Verdict
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
@@ -151,16 +151,12 @@ class Interleavings(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = a_state(POLICY, cash="100000")
+        self.state = a_state(POLICY, cash="97500", positions={BTC: ("0.05", "50000")})
         self.now = NOW
         self.number = 0
         self.counted: dict[str, Decimal] = {}
         self.revision: dict[str, int] = {}
         self.permits: dict[str, int] = {}
-
-    @initialize()
-    def fund(self) -> None:
-        self.state = a_state(POLICY, cash="100000")
 
     @rule(target=live, product=st.sampled_from([BTC, ETH]), action=st.sampled_from(Action))
     def ask(self, product: str, action: Action) -> object:
