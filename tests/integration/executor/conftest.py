@@ -307,6 +307,11 @@ class Executor:
         self.process.kill()
         await self.process.wait()
 
+    async def end(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self.process is not None and self.process.returncode is None:
+            await self.kill()
+
     async def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -475,11 +480,10 @@ async def world(own_nats_stack: Any, own_bus_of: Any, tmp_path: Path) -> AsyncIt
             executor=executor,
             operator=await own_bus_of(Zone.OPERATOR),
         )
+        stack.push_async_callback(executor.end)
         try:
             yield world
         finally:
             state.cancel()
             with suppress(asyncio.CancelledError):
                 await state
-            if executor.process is not None and executor.process.returncode is None:
-                await executor.kill()
