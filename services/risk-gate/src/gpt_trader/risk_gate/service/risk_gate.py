@@ -103,7 +103,11 @@ class RiskGate:
         self.flattening.request(command.product)
 
     async def watch_epoch(self, bus: Bus) -> None:
-        """Look for a later claim again and again; raises FencedOff once another gate has taken over."""
+        """Give no more permits at once when another gate claims an epoch; then raise FencedOff.
+
+        The claim is heard as it is published, and read back again and again in case it was not heard.
+        """
+        await bus.subscribe(subjects.INTENTS_EPOCH, self.on_epoch)
         while True:
             try:
                 last = await bus.last("INTENTS", subjects.INTENTS_EPOCH)
@@ -111,14 +115,17 @@ class RiskGate:
                 log.warning("epoch_unknown", reason=str(error))
                 last = None
             if last is not None:
-                self._require_ours(EpochClaim.decode(SignedIntent.decode(last.payload).payload))
+                await self.on_epoch(last)
+            if self.desk.is_fenced:
+                raise FencedOff("a later epoch was claimed by another gate")
             await asyncio.sleep(_EPOCH_SECONDS)
 
-    def _require_ours(self, claim: EpochClaim) -> None:
-        """Give no more permits once a later epoch is claimed, and end."""
+    async def on_epoch(self, received: Received) -> None:
+        """Close the desk for good if the claim is later than ours."""
+        claim = EpochClaim.decode(SignedIntent.decode(received.payload).payload)
         if claim.epoch > self.ledger.state.epoch:
             self.desk.is_fenced = True
-            raise FencedOff(f"epoch {claim.epoch} was claimed by {claim.holder}")
+            log.error("fenced_off", epoch=claim.epoch, holder=claim.holder)
 
     async def watch_venue(self, drop_copy: DropCopy) -> None:
         """Compare each order at the venue with what was approved, for ever."""
