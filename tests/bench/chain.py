@@ -30,6 +30,8 @@ STAGES = (
     "gate permits",
     "venue accepted",
 )
+PERMITTED = -2
+"""The stage at which an order leaves us: what follows is the venue's share, and the venue of the bench is ours too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,10 @@ class Trip:
     action: Action
     at: tuple[int | None, ...]
 
-    @property
-    def milliseconds(self) -> float:
-        """From the first stage to the last."""
-        first, last = self.at[0], self.at[-1]
-        assert first is not None
-        assert last is not None
-        return (last - first) / 1e6
+    def milliseconds(self, stage: int = -1) -> float | None:
+        """From the first stage to this one; None if it was not recorded."""
+        first, last = self.at[0], self.at[stage]
+        return None if first is None or last is None else (last - first) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,10 @@ class Measured:
     lost: int
     sizes: Mapping[str, int]
 
-    def of(self, action: Action) -> list[float]:
-        """Latencies of the trips of one kind."""
-        return [trip.milliseconds for trip in self.trips if trip.action is action]
+    def of(self, action: Action, stage: int = -1) -> list[float]:
+        """Latencies of the trips of one kind, up to a stage."""
+        took = (trip.milliseconds(stage) for trip in self.trips if trip.action is action)
+        return [one for one in took if one is not None]
 
     def breakdown(self, action: Action) -> list[tuple[str, float, float]]:
         """Each step's name with its p50 and p99."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from gate_builders import BTC, ETH, NOW, a_policy, a_request, a_signal, a_state, an_order_event, approved, with_event
 from harness import RunningSystem
@@ -17,13 +18,15 @@ from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.contracts.subjects import Zone, signals
 from gpt_trader.risk_gate.domain.decide import decide
+from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.review import review
+from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.runtime.bus import Bus, Received
 
 PRODUCT = "BTC-USD"
 _AT_ONCE = 32
-_DAY = 60
-"""Orders of the busy gate's last minutes; the last five are still open."""
+_HOUR = 60
+"""Orders of a busy hour."""
 _LOOSE = {
     "frequency__trades_per_day": 100000,
     "frequency__trades_per_hour": 100000,
@@ -43,30 +46,34 @@ _LOOSE = {
 }
 
 
-def pure(rounds: int) -> dict[str, float]:
-    """Decisions per second on an approved entry: of a gate at rest, and of one in the middle of its day."""
+def pure(rounds: int, orders_today: int) -> dict[str, float]:
+    """Decisions per second on an approved entry: of a fresh gate, in a busy hour, and after many orders today."""
     policy = a_policy("demo", **_LOOSE)
     fresh = a_state(policy)
-    busy = a_state(policy, positions={ETH: ("0.05", "50000")})
-    for number in range(_DAY):
-        at = NOW - timedelta(seconds=6 * (_DAY - number))
+    request = a_request(signal=_signal(orders_today, BTC, NOW), marks={ETH: Decimal(50000)})
+    states = {"fresh": fresh, "hour": _busy(policy, _HOUR), "day": _busy(policy, orders_today)}
+    found = {"open_approvals": float(len(states["hour"].approvals))}
+    for name, state in states.items():
+        verdict = review(request, state, policy)
+        checks = verdict.checks()
+        assert verdict.verdict is Verdict.APPROVED, [one for one in checks if one.outcome is Outcome.FAILED]
+        found["checks_evaluated"] = float(sum(one.outcome is not Outcome.SKIPPED for one in checks))
+        found[name] = _per_second(rounds, partial(review, request, state, policy))
+    found["decide"] = _per_second(rounds // 4, partial(decide, request, fresh, policy))
+    return found
+
+
+def _busy(policy: Policy, orders: int) -> GateState:
+    """Make a gate that holds something and approved so many orders, six seconds apart; the last five are open."""
+    state = a_state(policy, positions={ETH: ("0.05", "50000")}, at=NOW - timedelta(hours=14))
+    for number in range(orders):
+        at = NOW - timedelta(seconds=6 * (orders - number))
         asked = _signal(number, ETH if number % 2 else BTC, at)
         request = a_request(signal=asked, now=at, marks={ETH: Decimal(50000)})
-        busy, intent = approved(busy, policy, request)
-        if number < _DAY - 5:
-            busy = with_event(busy, an_order_event(intent, OrderStatus.CANCELED))
-    request = a_request(signal=_signal(1000, BTC, NOW), marks={ETH: Decimal(50000)})
-    for state in (fresh, busy):
-        found = review(request, state, policy)
-        assert found.verdict is Verdict.APPROVED, [check for check in found.checks() if check.outcome is Outcome.FAILED]
-    evaluated = sum(check.outcome is not Outcome.SKIPPED for check in found.checks())
-    return {
-        "checks_evaluated": float(evaluated),
-        "open_approvals": float(len(busy.approvals)),
-        "review": _per_second(rounds, lambda: review(request, fresh, policy)),
-        "review_busy": _per_second(rounds // 2, lambda: review(request, busy, policy)),
-        "decide": _per_second(rounds // 4, lambda: decide(request, fresh, policy)),
-    }
+        state, intent = approved(state, policy, request)
+        if number < orders - 5:
+            state = with_event(state, an_order_event(intent, OrderStatus.CANCELED))
+    return state
 
 
 def _signal(number: int, product: str, at: datetime) -> Signal:
@@ -120,7 +127,13 @@ def through_the_bus(running: RunningSystem, count: int) -> dict[str, float]:
         fed = time.perf_counter() - began
         async with asyncio.timeout(120):
             await done.wait()
-        return {"decisions_per_second": count / (seen[-1] - began), "signals_fed_per_second": count / fed}
+        fifth = count // 5
+        return {
+            "decisions_per_second": count / (seen[-1] - began),
+            "first_fifth_per_second": fifth / (seen[fifth - 1] - began),
+            "last_fifth_per_second": fifth / (seen[count - 1] - seen[count - 1 - fifth]),
+            "signals_fed_per_second": count / fed,
+        }
 
     return running.as_zone(Zone.STRATEGY, work)
 

@@ -45,13 +45,16 @@ class Extent:
     chain_seconds: float
     bare_seconds: float
     reviews: int
+    orders_today: int
     flood: int
     watch_seconds: float
     kills: int
 
 
-SHORT = Extent(chain_seconds=10, bare_seconds=5, reviews=4000, flood=300, watch_seconds=5, kills=10)
-FULL = Extent(chain_seconds=90, bare_seconds=60, reviews=40000, flood=5000, watch_seconds=20, kills=200)
+SHORT = Extent(chain_seconds=10, bare_seconds=5, reviews=4000, orders_today=200, flood=300, watch_seconds=5, kills=10)
+FULL = Extent(
+    chain_seconds=90, bare_seconds=60, reviews=20000, orders_today=2000, flood=5000, watch_seconds=20, kills=200
+)
 
 
 class Bench:
@@ -101,22 +104,30 @@ class Bench:
                 self._resources(running, "idle")
             if "b" in sections:
                 step(f"feeding {self.extent.flood} signals to the gate")
+                neighbours = resources.Neighbours()
+                neighbours.begin()
                 found = decisions.through_the_bus(running, self.extent.flood)
                 self.raw["decisions_bus"] = found
-                fed = f"signals were fed at {found['signals_fed_per_second']:,.0f}/s"
-                rate = f"{found['decisions_per_second']:,.0f}/s ({fed})"
+                first, last = found["first_fifth_per_second"], found["last_fifth_per_second"]
+                others = f"others used {neighbours.share():.0f} % of a core"
+                detail = f"first fifth {first:,.0f}/s, last {last:,.0f}/s; {others}"
+                rate = f"{found['decisions_per_second']:,.0f}/s ({detail})"
                 self.say(Line("b", "gate decisions through the bus, each fsynced twice", rate))
 
     def pure(self) -> None:
         """(b) without a bus."""
         step("reviewing in a loop")
-        found = decisions.pure(self.extent.reviews)
+        found = decisions.pure(self.extent.reviews, self.extent.orders_today)
         self.raw["decisions_pure"] = found
         every = f"{found['checks_evaluated']:.0f} checks evaluated, best of 3"
-        rate = found["review"]
-        self.say(Line("b", f"pure review, {every}", f"{rate:,.0f}/s", ">= 20,000/s", rate >= 20_000))
-        busy = f"pure review, a day's history, {found['open_approvals']:.0f} open approvals"
-        self.say(Line("b", busy, f"{found['review_busy']:,.0f}/s"))
+        states = {
+            "fresh": "a fresh gate",
+            "hour": f"60 orders this hour, {found['open_approvals']:.0f} open",
+            "day": f"{self.extent.orders_today} orders today",
+        }
+        for name, state in states.items():
+            rate = found[name]
+            self.say(Line("b", f"pure review, {every}, {state}", f"{rate:,.0f}/s", ">= 20,000/s", rate >= 20_000))
         self.say(Line("b", "pure decide: review, intent, canonical record, hash", f"{found['decide']:,.0f}/s"))
 
     def kills(self) -> None:
@@ -124,11 +135,15 @@ class Bench:
         step("starting the whole system with an order at every chance")
         with bench_system.benched(self._folder("kill"), ticks_per_second=200, stride=2) as running:
             bench_system.wait_for_orders(running)
+            neighbours = resources.Neighbours()
+            neighbours.begin()
             done = kill.trials(running, self.extent.kills, Random(7))
+            others = neighbours.share()
             time.sleep(1)
             found = kill.outcome(running, done)
         last, acknowledged, latch = map(spread, (found.to_last_order, found.to_acknowledgement, found.to_latch))
         self.raw["kill"] = {**asdict(found)}
+        self.say(Line("d", f"{len(done)} kills while orders flow", f"others used {others:.0f} % of a core"))
         self.say(Line("d", "kill -> last order accepted", str(last), "p99 <= 50 ms", last.p99 <= 50))
         self.say(Line("d", "kill -> latched by the gate: no permit after this", str(latch)))
         self.say(Line("d", "kill -> acknowledgement heard by the operator", str(acknowledged)))
@@ -158,6 +173,10 @@ class Bench:
         for action, name in _NAMES.items():
             if found.of(action):
                 self._against(ticks, name, spread(found.of(action)), bare)
+                leaves = spread(found.of(action, chain.PERMITTED))
+                start = name.split(" -> ")[0]
+                self.say(Line("a", f"{start} -> permit, the order leaves the gate, at {ticks} ticks/s", str(leaves)))
+                self.raw[f"permit_{ticks}_{action}"] = asdict(leaves)
                 self.raw[f"stages_{ticks}_{action}"] = stages = found.breakdown(action)
                 for stage, p50, p99 in stages:
                     print(f"             {stage:45} p50 {p50:7.2f}  p99 {p99:7.2f} ms", flush=True)
