@@ -1,6 +1,5 @@
 """A whole system for measuring: the demo with a loose policy, one strategy with a timetable and short candles."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -134,8 +133,3 @@ def strategy_installed() -> Iterator[None]:
     finally:
         if not is_there:
             subprocess.run([*uv, "uninstall", *python, "gpt-trader-bench-strategy"], check=True)
-
-
-def run_async(work: Any) -> Any:
-    """Run a coroutine to its end."""
-    return asyncio.run(work)

@@ -6,6 +6,7 @@ ticks, entries by candles. Stages come from the bus server's storage times and f
 instrumented.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from report import spread
 
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
+from gpt_trader.contracts.orders import OrderEvent
 from gpt_trader.contracts.signals import Action, Signal
 from gpt_trader.runtime.bus import Received
 
@@ -54,7 +56,7 @@ class Measured:
     trips: tuple[Trip, ...]
     approved: int
     denied: int
-    lost: int
+    lost: Mapping[str, int]
     sizes: Mapping[str, int]
 
     def of(self, action: Action, stage: int = -1) -> list[float]:
@@ -91,7 +93,12 @@ def measured(running: RunningSystem, since_ns: int) -> Measured:
         for record in journaled(running.run_dir / "executor", {"intent_seen"})
     }
     took_at = {decision.signal.signal_id: decision.decided_at for decision in decisions}
-    trips, lost, approved = [], 0, 0
+    reasons = {
+        event.client_order_id: f"{event.status}: {event.reason}"
+        for event in (OrderEvent.decode(one.payload) for one in history(running, "ORDERS", since_ns))
+    }
+    trips, approved = [], 0
+    lost: Counter[str] = Counter()
     for received in intents:
         if not received.subject.startswith("intents.approved."):
             continue
@@ -102,7 +109,7 @@ def measured(running: RunningSystem, since_ns: int) -> Measured:
         approved += 1
         order = intent.client_order_id
         if order not in accepted:
-            lost += 1
+            lost[reasons.get(order, "still under way")] += 1
             continue
         signal = Signal.decode(stored.payload)
         at = (

@@ -153,7 +153,7 @@ class Bench:
 
     def _chain(self, ticks: int, circumstances: str, seconds: float, found: chain.Measured) -> None:
         orders = max(len(found.trips), 1) / seconds
-        counts = f"{found.approved} approved, {found.denied} denied, {found.lost} never reached the venue"
+        counts = f"{found.approved} approved, {found.denied} denied, never at the venue: {dict(found.lost) or 'none'}"
         run = f"{circumstances}, {orders:.1f} orders/s, {counts}"
         self.say(Line("a", f"the run at {ticks} ticks/s", run))
         step(f"the bare chain at {ticks} ticks/s, payloads {dict(found.sizes)}")
