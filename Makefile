@@ -28,7 +28,7 @@ run: setup ## start the whole system in demo mode   (ARGS="--for 60 --summary ou
 
 test: setup ## run the whole suite, checks included    (ARGS="-k kill")
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: setup ## lint, format, types, import contracts
 	@$(BIN)/ruff check .
