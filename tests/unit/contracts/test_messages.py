@@ -177,3 +177,11 @@ def test_a_naive_time_is_refused() -> None:
 
     with pytest.raises(ValidationError, match="occurred_at"):
         market.Tick.decode(orjson.dumps({**content, "occurred_at": "2026-01-01T00:00:00"}))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_utc_cannot_express_is_refused_like_any_bad_field(moment: str) -> None:
+    content = orjson.loads((CONTRACTS / "examples" / "Signal.json").read_bytes())
+
+    with pytest.raises(ValidationError, match="created_at"):
+        signals.Signal.decode(orjson.dumps({**content, "created_at": moment}))

@@ -13,7 +13,10 @@ GENESIS_HASH = "0" * 64
 
 
 def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years that UTC can express") from None
 
 
 def _finite(value: Decimal) -> Decimal:
