@@ -1,9 +1,6 @@
 """Feeds the picture from the bus."""
 
-from collections.abc import Awaitable, Callable
-
-import structlog
-from pydantic import ValidationError
+from collections.abc import Callable
 
 from gpt_trader.console.domain.picture import News, Picture
 from gpt_trader.contracts import subjects
@@ -14,10 +11,8 @@ from gpt_trader.contracts.message import Message
 from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.contracts.signals import NoTrade, Signal
 from gpt_trader.contracts.telemetry import Heartbeat
-from gpt_trader.runtime.bus import Bus, Received
+from gpt_trader.runtime.bus import Bus, Received, decoded
 from gpt_trader.runtime.clock import Clock
-
-log = structlog.get_logger("console")
 
 _FEEDS: tuple[tuple[str, type[Message]], ...] = (
     ("ticks.>", Tick),
@@ -34,21 +29,11 @@ _FEEDS: tuple[tuple[str, type[Message]], ...] = (
 
 async def follow(bus: Bus, picture: Picture, clock: Clock, on_news: Callable[[News], None]) -> None:
     """Subscribe to all that an operator may read; `on_news` is told of each message after the picture has it."""
-    for pattern, model in _FEEDS:
-        await bus.subscribe(pattern, _reader(model, picture, clock, on_news))
 
-
-def _reader(
-    model: type[Message], picture: Picture, clock: Clock, on_news: Callable[[News], None]
-) -> Callable[[Received], Awaitable[None]]:
-    async def on_message(received: Received) -> None:
-        try:
-            news = model.decode(received.payload)
-        except ValidationError as error:
-            log.warning("message_unreadable", subject=received.subject, problem=str(error))
-            return
+    async def on_message(news: Message, _received: Received) -> None:
         if isinstance(news, News):
             picture.see(news, clock.wall())
             on_news(news)
 
-    return on_message
+    for pattern, model in _FEEDS:
+        await bus.subscribe(pattern, decoded(model, on_message))
