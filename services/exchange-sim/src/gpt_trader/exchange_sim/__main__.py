@@ -13,6 +13,7 @@ from random import Random
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
+import uvloop
 from aiohttp import web
 
 from gpt_trader.exchange_sim.adapters.admin import AdminServer
@@ -43,7 +44,7 @@ def main() -> None:
     """Run the venue; exit status 2 means it could not start and says why."""
     settings = parse(sys.argv[1:])
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except CannotStart as error:
         sys.stderr.write(f"exchange-sim: {error}\n")
         sys.exit(2)

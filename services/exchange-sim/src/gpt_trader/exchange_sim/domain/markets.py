@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Protocol
 from zlib import crc32
 
@@ -99,18 +100,27 @@ def _levels(
     rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
     index = int((best / grid).to_integral_value(rounding))
     notional = LEVEL_NOTIONAL * conditions.depth_multiplier
-    levels: dict[Decimal, Decimal] = {}
-    for offset in range(LEVELS):
-        key = index + sign * offset
-        price = best if offset == 0 else grid * key
-        if price <= 0:
-            break
-        share = 500 + crc32(b"%d" % (key * sign)) % 1000
-        levels[price] = max(floor(notional * share / (1000 * price), product.base_increment), product.base_increment)
+    levels = {best: _resting(index * sign, best, notional, product.base_increment)}
+    levels.update(_behind(sign, index, grid, notional, product.base_increment))
     if touch.quantity is not None:
         quantity = floor(touch.quantity * conditions.depth_multiplier, product.base_increment)
         levels[best] = max(quantity, product.base_increment)
     return levels
+
+
+@lru_cache(maxsize=4096)
+def _behind(
+    sign: int, index: int, grid: Decimal, notional: Decimal, increment: Decimal
+) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return the levels behind the touch; remembered, for prices come back to the same few grid lines."""
+    keys = (index + sign * offset for offset in range(1, LEVELS))
+    return tuple((grid * key, _resting(key * sign, grid * key, notional, increment)) for key in keys if grid * key > 0)
+
+
+def _resting(mark: int, price: Decimal, notional: Decimal, increment: Decimal) -> Decimal:
+    """Return the quantity that rests at a price, the same at each visit."""
+    share = 500 + crc32(b"%d" % mark) % 1000
+    return max(floor(notional * share / (1000 * price), increment), increment)
 
 
 def _grid(price: Decimal, product: Product) -> Decimal:
