@@ -1,7 +1,6 @@
 """Commands that change trading: each waits for the gate's own word that it was done."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +9,11 @@ import typer
 from gpt_trader.console.adapters.screen import status_line
 from gpt_trader.console.commands.options import DEFAULT_RUN, AsJson, Reason, RunDir, emit, first, on_the_bus
 from gpt_trader.console.connection import Manifest
+from gpt_trader.console.domain.acknowledgement import is_acknowledged
 from gpt_trader.contracts import subjects
-from gpt_trader.contracts.account import TradingState, TradingStatus
+from gpt_trader.contracts.account import TradingState
 from gpt_trader.contracts.control import Flatten, OperatorCommand, Pause, ReduceOnly, Reset, Resume
-from gpt_trader.runtime.bus import Bus, Received
+from gpt_trader.runtime.bus import Bus, Received, decoded
 from gpt_trader.runtime.clock import Clock
 
 Product = Annotated[str | None, typer.Option(help="Only this product, for example BTC-USD.")]
@@ -21,13 +21,13 @@ Product = Annotated[str | None, typer.Option(help="Only this product, for exampl
 
 def kill(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False) -> None:
     """Stop at once: only a flatten is sent until `gpt-trader reset`. Any bus client can: nats pub control.kill now."""
-    state = _order(run_dir, subjects.CONTROL_KILL, OperatorCommand(reason=reason), _is(TradingStatus.HALTED))
+    state = _order(run_dir, subjects.CONTROL_KILL, OperatorCommand(reason=reason))
     _tell(state, "killed: latched until `gpt-trader reset`", as_json=as_json)
 
 
 def reset(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False) -> None:
     """Clear the kill latch; causes that still hold stay."""
-    state = _order(run_dir, subjects.CONTROL_RESET, Reset(reason=reason), lambda s: not _has(s, "kill"))
+    state = _order(run_dir, subjects.CONTROL_RESET, Reset(reason=reason))
     _tell(state, "kill latch cleared", as_json=as_json)
 
 
@@ -40,7 +40,7 @@ def pause(
 ) -> None:
     """Block entries for a time, for one product or all; exits go on."""
     command = Pause(minutes=minutes, product=product, reason=reason)
-    state = _order(run_dir, subjects.CONTROL_PAUSE, command, lambda s: _has(s, "operator_pause", product))
+    state = _order(run_dir, subjects.CONTROL_PAUSE, command, product)
     _tell(state, f"entries blocked for {minutes} minutes", as_json=as_json)
 
 
@@ -49,14 +49,13 @@ def resume(
 ) -> None:
     """Clear pauses and reduce-only; never a kill."""
     command = Resume(product=product, reason=reason)
-    state = _order(run_dir, subjects.CONTROL_RESUME, command, lambda s: not _has(s, "operator_pause", product))
+    state = _order(run_dir, subjects.CONTROL_RESUME, command, product)
     _tell(state, "resumed", as_json=as_json)
 
 
 def reduce_only(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False) -> None:
     """Send only what shrinks a position, until resumed."""
-    command = ReduceOnly(reason=reason)
-    state = _order(run_dir, subjects.CONTROL_REDUCE_ONLY, command, lambda s: _has(s, "operator_reduce_only"))
+    state = _order(run_dir, subjects.CONTROL_REDUCE_ONLY, ReduceOnly(reason=reason))
     _tell(state, "reduce-only until `gpt-trader resume`", as_json=as_json)
 
 
@@ -64,30 +63,19 @@ def flatten(
     product: Product = None, run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False
 ) -> None:
     """Cancel all orders, then close positions in slices with bounded slippage; works while halted."""
-    state = _order(run_dir, subjects.CONTROL_FLATTEN, Flatten(product=product, reason=reason), lambda _: True)
+    state = _order(run_dir, subjects.CONTROL_FLATTEN, Flatten(product=product, reason=reason), product)
     _tell(state, "flatten is recorded: follow it with `gpt-trader positions`", as_json=as_json)
 
 
-def _is(status: TradingStatus) -> Callable[[TradingState], bool]:
-    return lambda state: state.status is status
-
-
-def _has(state: TradingState, code: str, product: str | None = None) -> bool:
-    return any(cause.code == code and product in {None, cause.product} for cause in state.causes)
-
-
-def _order(
-    run_dir: Path, subject: str, command: OperatorCommand, is_done: Callable[[TradingState], bool]
-) -> TradingState:
+def _order(run_dir: Path, subject: str, command: OperatorCommand, product: str | None = None) -> TradingState:
     async def work(bus: Bus, clock: Clock, _manifest: Manifest) -> TradingState:
         done: asyncio.Future[TradingState] = asyncio.get_running_loop().create_future()
 
-        async def on_state(received: Received) -> None:
-            state = TradingState.decode(received.payload)
-            if is_done(state) and not done.done():
+        async def on_state(state: TradingState, _received: Received) -> None:
+            if is_acknowledged(subject, product, state) and not done.done():
                 done.set_result(state)
 
-        await bus.subscribe(subjects.STATE_TRADING, on_state)
+        await bus.subscribe(subjects.STATE_TRADING, decoded(TradingState, on_state))
         await bus.store(subject, command, message_id=f"{subject} {clock.wall().isoformat()}")
         return await first(done, "answer of the risk gate; the command is recorded and holds once the gate is back")
 
