@@ -24,7 +24,7 @@ class RunningProcess(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    pid: int
+    pid: int | None
     health: str | None
     log: Path
 
@@ -39,7 +39,6 @@ class Manifest(BaseModel):
     nats_monitor: str
     operator_seed: Path
     gate_journal: Path
-    feedback_store: Path
     exchange_rest: str
     exchange_admin: str
     clock: ClockSettings

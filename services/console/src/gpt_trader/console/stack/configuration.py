@@ -21,7 +21,6 @@ class Exchange(BaseModel):
     ws: str
     ca: Path
     key_file: Path
-    view_key_file: Path
     admin: str
 
 

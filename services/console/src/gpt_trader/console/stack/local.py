@@ -78,11 +78,13 @@ class LocalStack:
 
     async def _wait_for_port(self, name: str, port: int) -> None:
         process = next(process for process in self.processes if process.name == name)
-        async with asyncio.timeout(READY_WITHIN):
-            while not await _answers(port):
-                if process.pid is None:
-                    raise ProcessFailed(f"{name} ended at start: {process.last_words()} (log: {process.log})")
-                await asyncio.sleep(0.02)
+        deadline = asyncio.get_running_loop().time() + READY_WITHIN
+        while not await _answers(port):
+            if process.pid is None:
+                raise ProcessFailed(f"{name} ended at start: {process.last_words()} (log: {process.log})")
+            if asyncio.get_running_loop().time() > deadline:
+                raise ProcessFailed(f"{name} does not answer on port {port} (log: {process.log})")
+            await asyncio.sleep(0.02)
 
     async def _start_exchange(self, clock: ClockSettings) -> Exchange:
         state = self.folder.of("exchange-sim")
@@ -123,13 +125,12 @@ class LocalStack:
             nats_monitor=f"http://127.0.0.1:{self.ports.nats_monitor}",
             operator_seed=self.folder.seed("operator"),
             gate_journal=self.folder.of("risk-gate") / "journal" / "gate.jsonl",
-            feedback_store=self.folder.of("learning") / "store",
             exchange_rest=exchange.rest,
             exchange_admin=exchange.admin,
             clock=clock,
             processes=tuple(
                 RunningProcess(
-                    name=process.name, pid=process.pid or 0, health=self._healths.get(process.name), log=process.log
+                    name=process.name, pid=process.pid, health=self._healths.get(process.name), log=process.log
                 )
                 for process in self.processes
             ),
