@@ -16,6 +16,7 @@ from gpt_trader.runtime.bus import Bus, BusError, BusUnavailable, FencedOff, Sub
 from gpt_trader.runtime.clock import Clock
 from gpt_trader.runtime.health import Health
 from gpt_trader.runtime.secret_files import KeyUnusable
+from gpt_trader.runtime.settings import REFUSED
 
 log = logs.get("lifecycle")
 
@@ -28,7 +29,7 @@ class Exit(IntEnum):
 
     CLEAN = 0
     BUG = 1
-    SETTINGS = 2
+    SETTINGS = REFUSED
     FENCED = 3
     BUS = 4
 
@@ -37,6 +38,13 @@ def run(main: Callable[[], Coroutine[object, object, None]]) -> int:
     """Run a service until it ends or SIGTERM/SIGINT cancels it; its `finally` blocks drain. Returns the exit code."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_supervised(main))
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Flatten exception groups, however deep; a plain exception is its own leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in leaves(part)]
+    return [error]
 
 
 async def beat(bus: Bus, health: Health, clock: Clock, service: str) -> None:
@@ -81,18 +89,12 @@ def _code_of(error: BaseExceptionGroup[BaseException]) -> Exit:
 
 
 def _reported(error: BaseExceptionGroup[BaseException], code: Exit) -> Exit:
-    reason = "; ".join(repr(leaf) for leaf in _leaves(error))
+    reason = "; ".join(repr(leaf) for leaf in leaves(error))
     if code is Exit.BUG:
         log.critical("crashed", reason=reason, exit_code=code, exc_info=error)
     else:
         log.error("stopped", reason=reason, exit_code=code)
     return code
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in _leaves(part)]
-    return [error]
 
 
 def _version(service: str) -> str:

@@ -1,6 +1,7 @@
 """`gpt-trader up`: the whole system on one machine, watched until it is told to stop."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.runtime.bus import Bus
 from gpt_trader.runtime.clock import Clock, SystemClock
+from gpt_trader.runtime.lifecycle import leaves
 
 Products = Annotated[str, typer.Option(help="Products of the demo market, separated by commas.")]
 Intervals = Annotated[str, typer.Option(help="Candle intervals, separated by commas; strategies use the first.")]
@@ -122,14 +124,6 @@ async def _run(stack: LocalStack, duration: float | None, summary: Path | None) 
     return 1 if failures else 0
 
 
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """Flatten nested exception groups."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
-
-
 async def _stopped(stop: asyncio.Event, life: asyncio.Task[None]) -> None:
     await stop.wait()
     life.cancel()
@@ -142,10 +136,9 @@ async def _live(
         async with running(stack) as manifest, operator(manifest) as (bus, clock):
             _introduce(stack, manifest)
             try:
-                async with asyncio.timeout(duration):
-                    await _show(bus, clock, picture)
-            except TimeoutError:
-                pass
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(duration):
+                        await _show(bus, clock, picture)
             finally:
                 if summary is not None:
                     _write(summary, await run_summary(picture, manifest))

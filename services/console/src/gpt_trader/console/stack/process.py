@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gpt_trader.runtime.infrastructure.servers import last_words
+from gpt_trader.runtime.settings import REFUSED
+
 _RESTART_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER = 30.0
-
-REFUSED = 2
-"""Exit code of a process that refused its settings: starting it again would not help."""
 
 
 class ProcessFailed(Exception):
@@ -82,8 +82,7 @@ class Process:
 
     def last_words(self) -> str:
         """Return the last lines of the log, for an error message."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return " | ".join(lines[-3:]) or "no output"
+        return last_words(self.log)
 
 
 def _environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ from gpt_trader.market_data.service.desk import Desk
 from gpt_trader.market_data.service.intake import Intake
 from gpt_trader.market_data.service.surroundings import Surroundings
 from gpt_trader.runtime import logs
+from gpt_trader.runtime.lifecycle import leaves
 
 log = logs.get("market-data")
 
@@ -38,7 +39,7 @@ class Session:
                 async with self._around.feed.connect() as line:
                     await self._serve(line)
             except* FeedLost as lost:
-                reason = str(_first(lost))
+                reason = str(leaves(lost)[0])
             self.desk.turn_all(Lost(reason=reason))
             wait = self._around.pace.backoff.wait(self._attempt, self._around.chances.random())
             self._attempt += 1
@@ -128,11 +129,3 @@ class Session:
                     around.outlet.candle(candle)
                 if around.history.is_wanted(market):
                     self.desk.repair.set()
-
-
-def _first(group: BaseExceptionGroup[FeedLost]) -> BaseException:
-    """Return the first leaf of a group that may be nested."""
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
