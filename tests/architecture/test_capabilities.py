@@ -47,7 +47,7 @@ def invariants() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def functions_of(path: str) -> frozenset[str]:
     file = ROOT / path
     if not file.is_file():
         return frozenset()
@@ -57,7 +57,7 @@ def tests_of(path: str) -> frozenset[str]:
 
 def missing_tests(names: tuple[str, ...]) -> list[str]:
     parts = [(name, *name.partition("::")[::2]) for name in names]
-    return [name for name, path, function in parts if function not in tests_of(path)]
+    return [name for name, path, function in parts if function not in functions_of(path)]
 
 
 def test_every_capability_stands_exactly_once() -> None:
