@@ -2,7 +2,7 @@
 
 import typer
 
-from gpt_trader.console.commands import act, audit, look
+from gpt_trader.console.commands import act, audit, lab, look
 from gpt_trader.console.commands.up import up
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
 for command in (
     up, look.status, look.watch, look.positions, look.orders, look.decisions, look.explain,
     act.kill, act.reset, act.pause, act.resume, act.reduce_only, act.flatten,
+    lab.replay, lab.rejudge,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(audit.app, name="audit")

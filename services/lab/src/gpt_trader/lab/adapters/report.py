@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from gpt_trader.contracts.message import canonical
+from gpt_trader.lab.adapters.table import aligned
 from gpt_trader.lab.domain.comparison import Divergence
 from gpt_trader.lab.service import Timed
 
@@ -29,7 +30,7 @@ def as_json(results: Sequence[Timed], impure: Sequence[str]) -> str:
 
 def as_text(results: Sequence[Timed], impure: Sequence[str]) -> str:
     """Return the table, what should be known, and the first divergence of each service."""
-    lines = [*_table(results)]
+    lines = [*aligned([_HEADER, *map(_row, results)])]
     for one in results:
         lines += [f"{one.comparison.service}: {note}" for note in one.comparison.notes]
     for one in results:
@@ -41,14 +42,6 @@ def as_text(results: Sequence[Timed], impure: Sequence[str]) -> str:
     is_equal = all(one.comparison.is_equal for one in results) and not impure
     lines += ["", "equal: the same inputs gave the same run, bit for bit" if is_equal else "NOT EQUAL"]
     return "\n".join(lines) + "\n"
-
-
-def _table(results: Iterable[Timed]) -> Iterable[str]:
-    rows = [_HEADER, *(_row(one) for one in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    for row in rows:
-        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        yield f"{row[0].ljust(widths[0])}  {'  '.join(cells)}"
 
 
 def _row(one: Timed) -> tuple[str, ...]:
