@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gate_builders import NOW, ZERO_HASH, D, a_policy, a_request, a_tick
+from gate_builders import NOW, ZERO_HASH, D, a_fill, a_policy, a_request, a_tick
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.risk_gate.domain.commands import received
+from gpt_trader.risk_gate.domain.consequences import of_fill
 from gpt_trader.risk_gate.domain.decide import decide
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal
-from gpt_trader.risk_gate.domain.records import EpochClaimed, IntentStored, Opened
+from gpt_trader.risk_gate.domain.records import EpochClaimed, FillReported, IntentStored, Opened
 from gpt_trader.risk_gate.domain.state import fingerprint
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
@@ -165,3 +166,30 @@ def test_the_first_mode_is_a_dry_run_and_the_real_venue_takes_no_scaled_clock() 
             service="risk-gate",
             argv=[*REQUIRED, f"--clock-origin={NOW.isoformat()}", f"--clock-start={NOW.isoformat()}"],
         )
+
+
+def test_a_fill_of_another_product_than_approved_restricts_trading_and_the_journal_still_folds(ledger: Ledger) -> None:
+    intent = approved(ledger)
+    fill = a_fill(intent, "0.001", product="ETH-USD")
+    raised = of_fill(fill, ledger.state, ledger.policy, NOW)
+
+    ledger.commit(FillReported(fill=fill, sequence=1, is_slippage=False, raised=raised, at=NOW))
+
+    assert ledger.status() is TradingStatus.REDUCE_ONLY
+    assert ledger.codes() == ("unexplained_fill",)
+    assert ledger.state.approvals[intent.client_order_id].counted == 0
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock)
+    again.replay()
+    assert fingerprint(again.state) == fingerprint(ledger.state)
+
+
+def test_what_can_not_be_folded_is_never_written(ledger: Ledger) -> None:
+    intent = approved(ledger)
+    before, state = ledger.journal.sequence, ledger.state
+    endless = a_fill(intent, "1E+999999", price=D("1E+999999"))
+
+    with pytest.raises(ArithmeticError):
+        ledger.commit(FillReported(fill=endless, sequence=1, is_slippage=False, raised=(), at=NOW))
+
+    assert ledger.journal.sequence == before
+    assert ledger.state is state

@@ -57,7 +57,10 @@ def of_fill(fill: Fill, state: GateState, policy: Policy, now: datetime) -> tupl
         return (unapproved(fill.client_order_id, now),)
     causes: tuple[Cause, ...] = ()
     approval = state.approvals.get(fill.client_order_id)
-    if approval is not None and fill.kind is FillKind.FILL and approval.counted + fill.quantity > approval.quantity:
+    if approval is not None and not approval.explains(fill):
+        detail = f"{fill.side} of {fill.product} for {fill.client_order_id}: {approval.side} of {approval.product}"
+        causes = (reduce_only(CauseCode.UNEXPLAINED_FILL, detail, now),)
+    elif approval is not None and fill.kind is FillKind.FILL and approval.counted + fill.quantity > approval.quantity:
         causes = (reduce_only(CauseCode.UNEXPLAINED_FILL, f"overfilled {fill.client_order_id}", now),)
     if fill.kind is FillKind.CORRECTION and fill.trade_id not in state.portfolio.executions:
         causes = (*causes, reduce_only(CauseCode.UNEXPLAINED_FILL, f"correction of unknown {fill.trade_id}", now))
@@ -74,7 +77,7 @@ def of_fill(fill: Fill, state: GateState, policy: Policy, now: datetime) -> tupl
 
 def has_slipped(fill: Fill, approval: Approval | None, policy: Policy) -> bool:
     """Whether a fill was worse than the mark at approval by more than the limit."""
-    if approval is None or fill.kind is not FillKind.FILL or approval.mark <= ZERO:
+    if approval is None or fill.kind is not FillKind.FILL or approval.mark <= ZERO or not approval.explains(fill):
         return False
     worse_by = (fill.price - approval.mark) * fill.side.sign / approval.mark * BPS
     return worse_by > policy.escalation.slippage_bps

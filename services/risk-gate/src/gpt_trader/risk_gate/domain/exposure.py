@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from gpt_trader.contracts.ids import ClientOrderId, DecisionId, IntentId, VenueOrderId
 from gpt_trader.contracts.intents import Purpose
-from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.contracts.orders import Fill, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.portfolio import Portfolio
@@ -57,6 +57,10 @@ class Approval:
     def is_over(self) -> bool:
         """Whether nothing more can come of it: terminal, and every reported execution has arrived as a fill."""
         return self.status is not None and self.status.is_terminal and self.counted >= self.reported
+
+    def explains(self, fill: Fill) -> bool:
+        """Whether a fill is of the product and side that were approved."""
+        return fill.product == self.product and fill.side is self.side
 
     @property
     def worst_notional(self) -> Decimal:

@@ -182,7 +182,7 @@ def _filled(state: GateState, record: records.FillReported) -> GateState:
         state = replace(state, history=replace(state.history, slippages=slippages))
     approval = state.approvals.get(fill.client_order_id)
     state = replace(_closed(state, fill), portfolio=books.evolve(state.portfolio, fill), fills=state.fills + 1)
-    if approval is None or fill.kind is not FillKind.FILL:
+    if approval is None or fill.kind is not FillKind.FILL or not approval.explains(fill):
         return state
     state = replace(state, portfolio=_with_plan(state.portfolio, approval))
     return _settled(state, replace(approval, counted=approval.counted + fill.quantity))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.risk_gate.domain import records
-from gpt_trader.risk_gate.domain.gate import evolve, folded
+from gpt_trader.risk_gate.domain.gate import folded
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import PolicyAdopted, Record
 from gpt_trader.risk_gate.domain.state import GateState
@@ -40,13 +40,13 @@ class Ledger:
         return count
 
     def commit(self, *entries: Record) -> None:
-        """Write records to disk, then let them take effect."""
+        """Write records to disk, then let them take effect; what can't be folded is never written."""
         if not entries:
             return
         before = self.status()
+        after_entries = folded(entries, self.state)
         self.journal.append_all([(record.kind, record) for record in entries])
-        for record in entries:
-            self.state = evolve(self.state, record)
+        self.state = after_entries
         after = self.status()
         if after is not before:
             log.warning("trading_state_changed", before=before.value, after=after.value, causes=self.codes())
