@@ -185,3 +185,22 @@ def test_a_time_that_utc_cannot_express_is_refused_like_any_bad_field(moment: st
 
     with pytest.raises(ValidationError, match="created_at"):
         signals.Signal.decode(orjson.dumps({**content, "created_at": moment}))
+
+
+@pytest.mark.parametrize(
+    "excess",
+    [
+        {"evidence": {f"figure_{number}": "1" for number in range(41)}},
+        {"evidence": {"note": "x" * 401}},
+        {"evidence": {"x" * 65: "1"}},
+        {"caused_by": "x" * 201},
+        {"reference_price": "1" + "0" * 200},
+        {"confidence": "0." + "3" * 200},
+    ],
+    ids=["entries", "remark", "label", "cause", "large", "precise"],
+)
+def test_a_signal_is_too_small_to_burst_the_decision_on_it(excess: dict[str, Any]) -> None:
+    content = orjson.loads((CONTRACTS / "examples" / "Signal.json").read_bytes())
+
+    with pytest.raises(ValidationError, match=next(iter(excess))):
+        signals.Signal.decode(orjson.dumps({**content, **excess}))

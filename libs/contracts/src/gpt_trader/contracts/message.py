@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
+_LONGEST_REMARK = 400
+_MOST_DIGITS = 60
 GENESIS_HASH = "0" * 64
 """The previous-hash of the first record of a chain."""
 
@@ -22,13 +24,18 @@ def _in_utc(value: datetime) -> datetime:
 def _finite(value: Decimal) -> Decimal:
     if not value.is_finite():
         raise ValueError("must be a finite number")
+    if abs(value.adjusted()) > _MOST_DIGITS or len(value.as_tuple().digits) > _MOST_DIGITS:
+        raise ValueError(f"must have at most {_MOST_DIGITS} digits")
     return value
 
 
 def _spelled(value: object) -> str:
     if not isinstance(value, str | Decimal):
         raise ValueError("must be a word or a decimal")  # noqa: TRY004 - pydantic collects ValueError only
-    return str(value)
+    spelling = str(value)
+    if len(spelling) > _LONGEST_REMARK:
+        raise ValueError(f"must have at most {_LONGEST_REMARK} characters")
+    return spelling
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -40,6 +47,8 @@ NonNegative = Annotated[Decimal, AfterValidator(_finite), Field(ge=0)]
 Fraction = Annotated[Decimal, AfterValidator(_finite), Field(ge=0, le=1)]
 Remark = Annotated[Decimal | str, PlainValidator(_spelled), WithJsonSchema({"type": "string"})]
 """A figure or a word of evidence; a number is kept as its spelling, so that both survive the wire unchanged."""
+Evidence = Annotated[dict[Annotated[str, Field(max_length=64)], Remark], Field(max_length=40)]
+"""What a request was made from; bounded, for it is embedded in the decision on it."""
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """A word that is safe as one token of a subject."""

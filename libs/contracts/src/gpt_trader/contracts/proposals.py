@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpt_trader.contracts.message import Amount, Command, Instant, Message, Name, Remark
+from gpt_trader.contracts.message import Amount, Command, Evidence, Instant, Message, Name
 
 
 class ParameterChange(Message):
@@ -21,7 +21,7 @@ class Proposal(Message):
     proposal_id: Name
     strategy: Name
     changes: Annotated[tuple[ParameterChange, ...], Field(min_length=1)]
-    evidence: dict[str, Remark]
+    evidence: Evidence
     created_at: Instant
     expires_at: Instant
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpt_trader.contracts.ids import SignalId
-from gpt_trader.contracts.message import Fraction, Instant, Message, Name, Positive, Product, Remark
+from gpt_trader.contracts.message import Evidence, Fraction, Instant, Message, Name, Positive, Product
 
 
 class Side(StrEnum):
@@ -46,9 +46,9 @@ class Signal(Message):
     stop_price: Positive | None
     target_price: Positive | None
     reason: Annotated[str, Field(min_length=1, max_length=400)]
-    evidence: dict[str, Remark]
-    parameters_version: str
-    caused_by: str
+    evidence: Evidence
+    parameters_version: Annotated[str, Field(max_length=64)]
+    caused_by: Annotated[str, Field(max_length=200)]
     created_at: Instant
     expires_at: Instant
 
@@ -59,5 +59,5 @@ class NoTrade(Message):
     strategy: Name
     product: Product
     reason: Annotated[str, Field(min_length=1, max_length=400)]
-    evidence: dict[str, Remark]
+    evidence: Evidence
     decided_at: Instant

@@ -92,6 +92,8 @@ ROUTES: tuple[Route, ...] = (
 """Alerts are listed apart (`ALERTS`): every zone publishes them, which no other subject allows."""
 
 ALERTS = "alerts.>"
+REPUBLISHED = "pub."
+"""Prefix under which other zones see what a stream of the gate's account has taken from a third zone."""
 
 STREAMS: tuple[Stream, ...] = (
     Stream(name="MARKET", max_age=timedelta(days=7), max_bytes=256 * _MB, discard_new=False),
@@ -235,7 +237,7 @@ def seen_by(zone: Zone, pattern: str) -> str:
     is_direct = route.stream is None or zone in {Zone.GATE, route.publisher}
     if is_direct or route.publisher in {Zone.GATE, Zone.OPERATOR}:
         return pattern
-    return f"pub.{pattern}"
+    return REPUBLISHED + pattern
 
 
 def route_of(subject: str) -> Route:
