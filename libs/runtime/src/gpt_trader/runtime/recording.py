@@ -1,5 +1,6 @@
 """Keeps the inputs of a pure service in arrival order, so that a run can be repeated bit for bit."""
 
+import errno
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,10 +33,14 @@ class Recorder:
     _sink: BinaryIO | None
 
     def record(self, at: datetime, subject: str, payload: bytes) -> None:
-        """Append one input."""
+        """Append one input; raises OSError when the disk is full, and the next start cuts what it took of the line."""
         if self._sink is not None:
             line = {"at": at, "subject": subject, "payload": payload.decode()}
-            self._sink.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            content = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            if self._sink.write(content) != len(content):
+                raise OSError(
+                    errno.ENOSPC, "the disk took only part of an input: a recording with holes proves nothing"
+                )
 
 
 @contextmanager
