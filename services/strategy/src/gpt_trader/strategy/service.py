@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.signals import NoTrade, Signal
 from gpt_trader.runtime import logs, tracing
-from gpt_trader.runtime.bus import BusUnavailable, PublishUnknown, Received
+from gpt_trader.runtime.bus import BusUnavailable, PublishUnknown, Received, problems
 from gpt_trader.runtime.clock import Clock
 from gpt_trader.strategy.domain import inputs
 from gpt_trader.strategy.domain.evolve import evolve
@@ -172,6 +172,4 @@ class StrategyService:
 
     def _drop(self, subject: str, error: ValidationError) -> None:
         self.measurements.malformed(subject)
-        problems = error.errors(include_url=False, include_input=False)
-        fields = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in problems)
-        log.warning("message_malformed", subject=subject, reason=fields)
+        log.warning("message_malformed", subject=subject, reason=problems(error))

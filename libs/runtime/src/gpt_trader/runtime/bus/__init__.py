@@ -14,7 +14,7 @@ from gpt_trader.runtime.bus.errors import (
     SubscriberFailed,
     Unavailable,
 )
-from gpt_trader.runtime.bus.received import OnMessage, Received, decoded
+from gpt_trader.runtime.bus.received import OnMessage, Received, decoded, problems
 
 __all__ = [
     "Bus",
@@ -34,5 +34,6 @@ __all__ = [
     "Unavailable",
     "connect",
     "decoded",
+    "problems",
     "require_fsync",
 ]

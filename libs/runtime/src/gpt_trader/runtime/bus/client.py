@@ -11,7 +11,7 @@ from typing import Protocol
 from nats.aio.msg import Msg
 
 from gpt_trader.contracts.message import Message
-from gpt_trader.contracts.subjects import ALERTS, Durable, Zone, seen_by
+from gpt_trader.contracts.subjects import ALERTS, REPUBLISHED, Durable, Zone, seen_by
 from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.bus import consumer, history, publishing
 from gpt_trader.runtime.bus.consumer import MALFORMED
@@ -142,4 +142,4 @@ def _payload(message: Message | bytes) -> bytes:
 def _seen(zone: Zone, pattern: str) -> str:
     if not pattern.startswith(ALERTS[:-1]):
         return seen_by(zone, pattern)
-    return pattern if zone is Zone.GATE else f"pub.{pattern}"
+    return pattern if zone is Zone.GATE else REPUBLISHED + pattern

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from gpt_trader.contracts.message import Message
+from gpt_trader.contracts.subjects import REPUBLISHED
 from gpt_trader.runtime.bus.errors import Malformed
 
 M = TypeVar("M", bound=Message)
@@ -24,7 +25,6 @@ PENDING = "Nats-Num-Pending"
 STATUS = "Status"
 DESCRIPTION = "Description"
 
-_REPUBLISHED = "pub."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -51,14 +51,16 @@ def decoded(model: type[M], on_model: Callable[[M, Received], Awaitable[None]]) 
         try:
             message = model.decode(received.payload)
         except ValidationError as error:
-            fields = "; ".join(
-                f"{'.'.join(map(str, problem['loc'])) or 'payload'}: {problem['msg']}"
-                for problem in error.errors(include_url=False, include_input=False)
-            )
-            raise Malformed(f"{model.__name__} on {received.subject}: {fields}") from error
+            raise Malformed(f"{model.__name__} on {received.subject}: {problems(error)}") from error
         await on_model(message, received)
 
     return on_message
+
+
+def problems(error: ValidationError) -> str:
+    """Name each field with what is wrong about it, and repeat nothing of what the sender wrote."""
+    found = error.errors(include_url=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in found)
 
 
 def from_core(message: Msg) -> Received:
@@ -69,7 +71,7 @@ def from_core(message: Msg) -> Received:
     if SEQUENCE not in headers:
         return Received(message.subject, message.data, headers)
     return Received(
-        message.subject.removeprefix(_REPUBLISHED),
+        message.subject.removeprefix(REPUBLISHED),
         message.data,
         headers,
         int(headers[SEQUENCE]),

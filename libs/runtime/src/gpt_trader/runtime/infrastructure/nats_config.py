@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, ROUTES, Route, Zone, seen_by
+from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, REPUBLISHED, ROUTES, Route, Zone, seen_by
 from gpt_trader.runtime.bus.link import inbox_prefix
 
-REPUBLISHED = "pub."
-"""Prefix under which other zones see what a stream of the gate's account has taken from a third zone."""
 PROVISIONER_INBOX = "_INBOX_provisioner"
 
 _ACKNOWLEDGEMENT = "$JS.ACK."

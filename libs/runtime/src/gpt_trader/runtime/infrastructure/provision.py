@@ -17,8 +17,8 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 
-from gpt_trader.contracts.subjects import ALERTS, DURABLES, ROUTES, STREAMS, Durable, Stream, Zone
-from gpt_trader.runtime.infrastructure.nats_config import PROVISIONER_INBOX, REPUBLISHED
+from gpt_trader.contracts.subjects import ALERTS, DURABLES, REPUBLISHED, ROUTES, STREAMS, Durable, Stream, Zone
+from gpt_trader.runtime.infrastructure.nats_config import PROVISIONER_INBOX
 from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
 
 _CONNECT_SECONDS = 10.0

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_trader.learning.adapters.parquet import merge
-from gpt_trader.learning.adapters.segments import locked, sealed_segments, segment_rows, segments_folder, sync_folder
+from gpt_trader.learning.adapters.segments import locked, sealed_segments, segment_rows, segments_folder
 from gpt_trader.learning.adapters.tables import final_trades, opened
 from gpt_trader.learning.ports import StoreUnavailable
+from gpt_trader.runtime.journal import sync_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

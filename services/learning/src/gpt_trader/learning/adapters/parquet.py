@@ -8,9 +8,9 @@ from pathlib import Path
 
 import duckdb
 
-from gpt_trader.learning.adapters.segments import sync_folder
 from gpt_trader.learning.domain.records import Kind, Row
 from gpt_trader.learning.ports import StoreCorrupt, StoreUnavailable
+from gpt_trader.runtime.journal import sync_folder
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -6,7 +6,6 @@ Parquet file of their day and removed only after that file is on disk. Merging a
 """
 
 import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +16,7 @@ import orjson
 
 from gpt_trader.learning.domain.records import Kind, Place, Row
 from gpt_trader.learning.ports import StoreCorrupt, StoreUnavailable
-from gpt_trader.runtime.journal import Journal, JournalCorrupt, read
+from gpt_trader.runtime.journal import Journal, JournalCorrupt, read, sync_folder
 
 _OPEN = ".open"
 _SEALED = ".jsonl"
@@ -133,15 +132,6 @@ def waiting_rows(store_dir: Path) -> list[Row]:
         except FileNotFoundError:
             continue  # sealed or merged since it was listed
     raise StoreUnavailable(f"{store_dir} changes faster than it can be read")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename or removal in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def written(row: Row) -> dict[str, str | int]:
