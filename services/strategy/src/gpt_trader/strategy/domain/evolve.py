@@ -11,7 +11,7 @@ from gpt_trader.contracts.proposals import Parameters
 from gpt_trader.strategy.domain import cycle
 from gpt_trader.strategy.domain.inputs import Input, Kill, KillReset, Pulse
 from gpt_trader.strategy.domain.parameters import ParametersOutOfBounds, adopt, version_of
-from gpt_trader.strategy.domain.setup import Assignment, Setup, Strategies, checked
+from gpt_trader.strategy.domain.setup import Assignment, Setup, Strategies, require_runnable
 from gpt_trader.strategy.domain.state import (
     AnyLane,
     Lane,
@@ -27,7 +27,7 @@ Step = tuple[State, tuple[Output, ...]]
 
 def begin(setup: Setup, strategies: Strategies) -> State:
     """State before the first input; raises UnknownStrategy, ParametersOutOfBounds or ValueError for a bad setup."""
-    checked(setup, strategies)
+    require_runnable(setup, strategies)
     parameters = {
         given.strategy: adopt(strategies[given.strategy].parameters(), given.parameters) for given in setup.assignments
     }

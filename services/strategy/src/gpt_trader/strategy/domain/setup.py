@@ -38,21 +38,16 @@ class Setup(Command):
     retained_candles: Annotated[int, Field(ge=50, le=2000)] = 300
     """Kept per lane, so that changed periods are warm at once."""
 
-    def of(self, strategy: str) -> Assignment | None:
-        """Find what one strategy was told to do."""
-        return next((given for given in self.assignments if given.strategy == strategy), None)
-
 
 class UnknownStrategy(ValueError):
     """No such strategy is registered; the text names the known ones."""
 
 
-def checked(setup: Setup, strategies: Strategies) -> Setup:
-    """Return a setup that can run; raises UnknownStrategy or ValueError naming what is wrong with it."""
+def require_runnable(setup: Setup, strategies: Strategies) -> None:
+    """Refuse a setup that can't run; raises UnknownStrategy or ValueError naming what is wrong with it."""
     names = [given.strategy for given in setup.assignments]
     for name in names:
         if name not in strategies:
             raise UnknownStrategy(f"strategy={name!r} is not registered; known: {', '.join(sorted(strategies))}")
         if names.count(name) > 1:
             raise ValueError(f"strategy={name!r} is listed twice; give it all its products in one place")
-    return setup
