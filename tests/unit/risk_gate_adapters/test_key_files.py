@@ -54,6 +54,7 @@ def a_key_file(folder: Path, content: object, mode: int = 0o600) -> Path:
         (base64.b64encode(SEED).decode(), "EdDSA"),
         (base64.b64encode(SEED + ED.public_key().public_bytes_raw()).decode(), "EdDSA"),
     ],
+    ids=["ec-sec1", "ec-pkcs8", "ec-escaped", "ed-pem", "ed-seed", "ed-pair"],
 )
 @pytest.mark.parametrize("field", ["name", "id"])
 def test_every_spelling_of_a_cdp_key_signs(tmp_path: Path, secret: str, algorithm: str, field: str) -> None:
