@@ -52,6 +52,7 @@ class FakeClock:
 class FakeBus:
     clock: FakeClock
     failures: int = 0
+    reconnects: int = 0
     stored: list[tuple[str, Message, str]] = field(default_factory=list)
     published: list[Message] = field(default_factory=list)
 
@@ -73,9 +74,13 @@ class FakePast:
     settled: list[Received] = field(default_factory=list)
     closed: list[Received] = field(default_factory=list)
     stood: list[Received] = field(default_factory=list)
+    failures: int = 0
 
     async def setup(self, strategies: Iterable[str]) -> list[Received]:
         del strategies
+        if self.failures:
+            self.failures -= 1
+            raise BusUnavailable("no answer")
         return self.settled
 
     async def candles(self, interval: str, product: str, count: int) -> list[Received]:
@@ -240,6 +245,25 @@ async def test_live_inputs_wait_until_the_past_is_folded_but_a_kill_does_not() -
         assert stand.service.state.latch == "killed"
         await stand.service.catch_up()
 
+    assert stand.service.state.trading is not None
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_what_was_said_while_the_bus_was_away_is_folded_once_it_is_back(failures: int) -> None:
+    stand = Stand()
+    stand.clock.time = START + 3 * QUARTER
+    await stand.service.catch_up()
+    await stand.service.on_input(a_candle(0, Decimal(100)))
+    stand.past = stand.service.past = FakePast(
+        closed=[a_candle(place, Decimal(100)) for place in range(3)], stood=[trading_state()], failures=failures
+    )
+    stand.bus.reconnects = 1
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1 + 0.3 * failures):
+            await stand.service.serve_reconnects()
+
+    assert [len(lane.candles) for lane in stand.service.state.lanes.values()] == [3, 3]
     assert stand.service.state.trading is not None
 
 

@@ -60,6 +60,7 @@ async def serve(settings: StrategySettings, state: State) -> None:
                 health.ready(True, f"{len(service.state.lanes)} lanes")
                 group.create_task(service.serve_ticks())
                 group.create_task(service.serve_pulse())
+                group.create_task(service.serve_reconnects())
 
 
 async def listen(bus: Bus, service: StrategyService) -> None:

@@ -12,6 +12,11 @@ from gpt_trader.strategy.domain.state import Output
 class SignalBus(Protocol):
     """Where signals go; `store` raises BusUnavailable or PublishUnknown, and repeating it is safe."""
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection came back: what was published meanwhile did not reach us."""
+        ...
+
     async def publish(self, subject: str, message: Message) -> None:
         """Tell whoever listens."""
         ...

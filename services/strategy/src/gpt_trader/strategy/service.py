@@ -1,7 +1,9 @@
 """The shell: gather inputs, fold them, publish what the domain says."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -23,6 +25,7 @@ log = logs.get("strategy")
 
 _PULSE_SECONDS = 5.0
 _RETRY_SECONDS = 0.1
+_RECONNECT_CHECK_SECONDS = 0.25
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class StrategyService:
     limit: NoTradeLimit
     state: State
     _is_caught_up: asyncio.Event = field(default_factory=asyncio.Event)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _ticks: dict[str, Received] = field(default_factory=dict)
     _ticked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,13 +50,13 @@ class StrategyService:
 
     async def catch_up(self) -> None:
         """Fold what was said before: what trades with which parameters, then candles, then the gate's word."""
-        for received in await self.past.setup(self.state.parameters):
-            await self.on_control(received)
-        folded = await self._warm(self.state.series())
-        for received in await self.past.standing():
-            await self.on_control(received)
+        async with self._live_inputs_waiting():
+            for received in await self.past.setup(self.state.parameters):
+                await self.on_control(received)
+            folded = await self._warm(self.state.series())
+            for received in await self.past.standing():
+                await self.on_control(received)
         log.info("caught_up", candles=folded, lanes=len(self.state.lanes))
-        self._is_caught_up.set()
 
     async def on_control(self, received: Received) -> None:
         """Fold one message at once, whatever else is being read."""
@@ -66,13 +70,10 @@ class StrategyService:
     async def on_universe(self, received: Received) -> None:
         """Fold the universe, then the past of each product that it brought, before any live candle of it."""
         await self._is_caught_up.wait()
-        known = self.state.series()
-        self._is_caught_up.clear()
-        try:
+        async with self._live_inputs_waiting():
+            known = self.state.series()
             await self.on_control(received)
             await self._warm(self.state.series() - known)
-        finally:
-            self._is_caught_up.set()
 
     async def on_tick(self, received: Received) -> None:
         """Keep the newest tick of each product until its turn comes: a burst can't build up a queue."""
@@ -93,6 +94,19 @@ class StrategyService:
                     await self.on_input(received)
                 await asyncio.sleep(0)
             self._ticked.clear()
+
+    async def serve_reconnects(self) -> None:
+        """Fold what was said while the bus was away, whenever it is back: a lost candle would bend every indicator."""
+        folded = 0
+        while True:
+            reconnects = self.bus.reconnects
+            if reconnects != folded:
+                try:
+                    await self.catch_up()
+                    folded = reconnects
+                except BusUnavailable as error:
+                    log.warning("past_unavailable", reason=str(error))
+            await asyncio.sleep(_RECONNECT_CHECK_SECONDS)
 
     async def serve_pulse(self) -> None:
         """Let the domain notice that time passes, for ever."""
@@ -134,6 +148,15 @@ class StrategyService:
                     )
                 case _:
                     assert_never(output)
+
+    @asynccontextmanager
+    async def _live_inputs_waiting(self) -> AsyncIterator[None]:
+        async with self._reading:
+            self._is_caught_up.clear()
+            try:
+                yield
+            finally:
+                self._is_caught_up.set()
 
     async def _warm(self, series: AbstractSet[tuple[str, str]]) -> int:
         """Fold the past of these candles; each series is read whole before any of it is folded."""
