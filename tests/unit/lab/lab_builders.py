@@ -14,7 +14,7 @@ import yaml
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import AccountSnapshot, Position, TradingState, TradingStatus
 from gpt_trader.contracts.decisions import MarketView
-from gpt_trader.contracts.ids import FillId, VenueOrderId
+from gpt_trader.contracts.ids import FillId, SignalId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.market import (
     BookDepth,
@@ -29,7 +29,7 @@ from gpt_trader.contracts.market import (
 )
 from gpt_trader.contracts.message import GENESIS_HASH, Message, digest
 from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderEvent, OrderStatus
-from gpt_trader.contracts.signals import Action, Signal
+from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.executor.domain import records as orders
 from gpt_trader.executor.domain.ledger import Ledger
 from gpt_trader.risk_gate.domain import records as gate
@@ -70,8 +70,8 @@ class Day:
 
     strategies: Strategies
     record: Recorder
+    policy: Policy
     now: datetime = START
-    policy: Policy = field(default_factory=lambda: Policy.model_validate(yaml.safe_load(_demo_policy())))
     strategy: State = field(init=False)
     state: GateState = field(default_factory=GateState)
     gate_records: list[gate.Record] = field(default_factory=list)
@@ -238,10 +238,10 @@ class Day:
 
 
 @contextmanager
-def a_day(run_dir: Path, strategies: Strategies = SHIPPED) -> Iterator[Day]:
+def a_day(run_dir: Path, strategies: Strategies = SHIPPED, policy: Policy | None = None) -> Iterator[Day]:
     """Start everything; at the end the journals are written where the services keep them."""
     with recorder(run_dir / RECORDING.parent, RECORDING.stem) as record:
-        day = Day(strategies=strategies, record=record)
+        day = Day(strategies=strategies, record=record, policy=policy or a_policy())
         day.start_gate()
         day.start_strategy()
         yield day
@@ -261,6 +261,19 @@ def a_traded_day(run_dir: Path, strategies: Strategies = SHIPPED, minutes: int =
                 day.command(subjects.CONTROL_PAUSE, b'{"minutes":1,"reason":"lunch"}')
         if day.state.portfolio.quantity(BTC):
             day.flatten()
+    return day
+
+
+def a_restless_day(run_dir: Path, policy: Policy | None = None, wishes: int = 90) -> Day:
+    """Ask for something every few seconds, wise or not, so that much is denied for many reasons."""
+    with a_day(run_dir, policy=policy) as day:
+        for number in range(1, wishes):
+            day.now = START + number * 7 * timedelta(seconds=1 + number % 3)
+            day.tick = a_tick(price_at(number), number, day.now)
+            is_exit = number % 4 == 3
+            reference = day.tick.mid * (D("1.03") if number % 11 == 0 else 1)
+            wish = a_signal(f"wish-{number}", Action.EXIT if is_exit else Action.ENTER, reference, day.now)
+            day.judge(wish, Purpose.EXIT if is_exit else Purpose.ENTRY)
     return day
 
 
@@ -296,6 +309,24 @@ def price_at(number: int) -> Decimal:
     phase = number % 60
     swing = phase if phase <= 30 else 60 - phase
     return D(50_000) + D(swing) * 65 + D(number * 7919 % 40)
+
+
+def a_policy(**changes: object) -> Policy:
+    """Make the demo policy; changes are spelled `section__key=value`."""
+    document = yaml.safe_load((files("gpt_trader.risk_gate") / "policies" / "demo.yaml").read_text())
+    for path, value in changes.items():
+        section, _, key = path.partition("__")
+        document[section][key] = value
+    return Policy.model_validate(document)
+
+
+def a_signal(name: str, action: Action, reference: Decimal, at: datetime) -> Signal:
+    return Signal(
+        signal_id=SignalId(name), strategy="trend", product=BTC, action=action,
+        side=Side.BUY if action is Action.ENTER else Side.SELL, confidence=D(len(name) % 5) / 4,
+        reference_price=reference, stop_price=None, target_price=None, reason="a wish", evidence={},
+        parameters_version="1", caused_by="test", created_at=at, expires_at=at + MINUTE,
+    )  # fmt: skip
 
 
 def a_tick(price: Decimal, sequence: int, at: datetime) -> Tick:
@@ -351,7 +382,3 @@ def a_fill(intent: ApprovedIntent, venue_order_id: VenueOrderId) -> Fill:
         quantity=intent.quantity, price=intent.mark, fee=D("0.37"), fee_currency="USD", liquidity=Liquidity.TAKER,
         occurred_at=intent.approved_at, reported_at=intent.approved_at,
     )  # fmt: skip
-
-
-def _demo_policy() -> str:
-    return (files("gpt_trader.risk_gate") / "policies" / "demo.yaml").read_text()
