@@ -256,7 +256,7 @@ class Gate:
             sequence=1,
             creates_in_flight=0,
             decisions=0,
-            head_hash=GENESIS_HASH,
+            records=0, head_hash=GENESIS_HASH,
             published_at=now(),
         )
         await self.bus.publish(subjects.STATE_TRADING, state)

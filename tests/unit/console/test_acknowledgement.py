@@ -24,6 +24,7 @@ def a_state(*causes: tuple[str, TradingStatus, str | None]) -> TradingState:
         sequence=1,
         creates_in_flight=0,
         decisions=0,
+        records=0,
         head_hash=GENESIS_HASH,
         published_at=NOW,
     )

@@ -219,7 +219,7 @@ class Day:
     def _trading(self) -> TradingState:
         return TradingState(
             status=TradingStatus.ACTIVE, causes=(), epoch=1, sequence=1, creates_in_flight=0, decisions=0,
-            head_hash=GENESIS_HASH, published_at=self.now,
+            records=0, head_hash=GENESIS_HASH, published_at=self.now,
         )  # fmt: skip
 
     def _account(self) -> AccountSnapshot:

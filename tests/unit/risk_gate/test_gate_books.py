@@ -37,7 +37,7 @@ from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.sweep import run_out, swept
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, standing
 from gpt_trader.risk_gate.domain.venue import Balance, VenueOrder
-from gpt_trader.risk_gate.domain.views import account, trading_state
+from gpt_trader.risk_gate.domain.views import Standing, account, trading_state
 
 POLICY = a_policy()
 
@@ -236,7 +236,7 @@ def test_the_entry_brings_its_stop_to_the_position_and_flat_forgets_it() -> None
 def test_the_trading_state_names_every_cause_and_the_head_of_the_log() -> None:
     state = evolve(a_state(), foreign(a_state(), (an_order("x"),), NOW)[0])
 
-    said = trading_state(state, 7, NOW)
+    said = trading_state(state, 7, Standing(in_flight=0, records=3, head="0" * 64), NOW)
 
     assert (said.status, said.sequence, said.epoch) == (TradingStatus.HALTED, 7, 1)
     assert [cause.code for cause in said.causes] == [CauseCode.UNAPPROVED_ORDER]

@@ -94,7 +94,7 @@ def a_tick(at: datetime, bid: str, sequence: int = 1) -> Tick:
 def trading(status: TradingStatus = TradingStatus.ACTIVE, *causes: Cause) -> TradingState:
     return TradingState(
         status=status, causes=causes, epoch=1, sequence=1, creates_in_flight=0, decisions=0,
-        head_hash=GENESIS_HASH, published_at=START,
+        records=0, head_hash=GENESIS_HASH, published_at=START,
     )  # fmt: skip
 
 

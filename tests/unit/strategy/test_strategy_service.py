@@ -158,7 +158,7 @@ def a_tick(sequence: int, bid: str, at: datetime) -> Received:
 def trading_state() -> Received:
     state = TradingState(
         status=TradingStatus.ACTIVE, causes=(), epoch=1, sequence=1, creates_in_flight=0, decisions=0,
-        head_hash=GENESIS_HASH, published_at=START,
+        records=0, head_hash=GENESIS_HASH, published_at=START,
     )  # fmt: skip
     return Received("state.trading", state.encode())
 

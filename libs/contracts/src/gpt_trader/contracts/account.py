@@ -89,7 +89,11 @@ class Cause(Message):
 
 
 class TradingState(Message):
-    """The gate's word on whether and how trading may go on; signed by nothing but the account it comes from."""
+    """The gate's word on whether and how trading may go on; signed by nothing but the account it comes from.
+
+    `records` and `head_hash` are the length of the gate's journal and the hash of its last record: whoever keeps them
+    can tell later that the journal was cut or rewritten.
+    """
 
     status: TradingStatus
     causes: tuple[Cause, ...]
@@ -97,5 +101,6 @@ class TradingState(Message):
     sequence: int
     creates_in_flight: int
     decisions: int
+    records: int
     head_hash: Hash
     published_at: Instant

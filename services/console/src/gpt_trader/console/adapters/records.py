@@ -1,12 +1,15 @@
 """Reads what the streams keep."""
 
+from datetime import datetime
 from typing import TypeVar
 
 from gpt_trader.console.domain.chain import Records
+from gpt_trader.contracts.account import TradingState
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.intents import ApprovedIntent, SignedIntent
 from gpt_trader.contracts.message import Message
 from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.contracts.subjects import STATE_TRADING
 from gpt_trader.runtime.bus import Bus
 
 M = TypeVar("M", bound=Message)
@@ -21,6 +24,15 @@ async def last_of(bus: Bus, stream: str, subject: str, model: type[M]) -> M | No
     """Read the last message on a subject; None = there never was one."""
     received = await bus.last(stream, subject)
     return None if received is None else model.decode(received.payload)
+
+
+async def witnesses_until(bus: Bus, moment: datetime) -> list[TradingState]:
+    """Read every trading state that the bus had stored by a moment of real time."""
+    return [
+        TradingState.decode(received.payload)
+        async for received in bus.history("STATE", subject_filter=STATE_TRADING)
+        if received.stored_at is not None and received.stored_at < moment
+    ]
 
 
 async def story_records(bus: Bus) -> Records:

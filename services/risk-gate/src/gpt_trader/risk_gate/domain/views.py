@@ -1,6 +1,7 @@
 """What the gate tells the world of its state."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,16 +15,26 @@ from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import standing, without_expired
 
 
-def trading_state(state: GateState, sequence: int, now: datetime) -> TradingState:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the fold does not know: creates whose end is open, the journal's length and the hash of its last record."""
+
+    in_flight: int
+    records: int
+    head: str
+
+
+def trading_state(state: GateState, sequence: int, shell: Standing, now: datetime) -> TradingState:
     """Say whether and how trading may go on, with every cause that holds, also those of single products."""
     return TradingState(
         status=standing(state.causes, None, now).status,
         causes=without_expired(state.causes, now),
         epoch=state.epoch,
         sequence=sequence,
-        creates_in_flight=state.in_flight,
+        creates_in_flight=shell.in_flight,
         decisions=state.decisions,
-        head_hash=state.decision_head,
+        records=shell.records,
+        head_hash=shell.head,
         published_at=now,
     )
 

@@ -10,7 +10,7 @@ from gpt_trader.contracts.account import AccountSnapshot, TradingStatus
 from gpt_trader.contracts.message import Message
 from gpt_trader.contracts.telemetry import Alert, Severity
 from gpt_trader.risk_gate.domain.trading_state import without_expired
-from gpt_trader.risk_gate.domain.views import account, trading_state
+from gpt_trader.risk_gate.domain.views import Standing, account, trading_state
 from gpt_trader.risk_gate.service import metrics
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
@@ -67,7 +67,9 @@ class Publisher:
         """Publish the trading state, with an alert when it changed."""
         self._sequence += 1
         now = self.ledger.clock.now()
-        word = trading_state(self.ledger.state, self._sequence, now)
+        journal = self.ledger.journal
+        shell = Standing(in_flight=self.ledger.in_flight(), records=journal.sequence, head=journal.head)
+        word = trading_state(self.ledger.state, self._sequence, shell, now)
         await self._send(subjects.STATE_TRADING, word)
         _measure_causes(self.ledger, word.status)
         if word.status is not self._status:
@@ -109,7 +111,7 @@ def _measure(ledger: Ledger, snapshot: AccountSnapshot) -> None:
     metrics.EXPOSURE.labels("held").set(float(snapshot.exposure))
     metrics.EXPOSURE.labels("worst_case").set(float(snapshot.worst_case_exposure))
     metrics.OPEN_APPROVALS.set(len(ledger.state.approvals))
-    metrics.CREATES_IN_FLIGHT.set(ledger.state.in_flight)
+    metrics.CREATES_IN_FLIGHT.set(ledger.in_flight())
 
 
 def _measure_causes(ledger: Ledger, status: TradingStatus) -> None:
