@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from gpt_trader.exchange_sim.domain.candles import CandleSeries, no_past
-from gpt_trader.exchange_sim.domain.clearing import Fees
 from gpt_trader.exchange_sim.domain.execution import OrderChanged
+from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.markets import MarketStep
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER, Order, OrderKind, OrderRequest, Side, Terms

@@ -28,9 +28,9 @@ from gpt_trader.exchange_sim.adapters.rest.server import RestServer
 from gpt_trader.exchange_sim.adapters.tls import server_context
 from gpt_trader.exchange_sim.adapters.ws.hub import Hub
 from gpt_trader.exchange_sim.adapters.ws.server import WsServer
-from gpt_trader.exchange_sim.domain.clearing import Fees
+from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.listing import Listing
-from gpt_trader.exchange_sim.domain.opening import generated_listings, replayed_listings
+from gpt_trader.exchange_sim.domain.opening import future_listings, generated_listings, replayed_listings
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER
 from gpt_trader.exchange_sim.domain.replay import Recording
 from gpt_trader.exchange_sim.domain.venue import Delays, Venue
@@ -59,7 +59,7 @@ async def run(settings: Settings) -> None:
     stopwatch = RealStopwatch()
     recordings = load_recordings(settings.replay)
     clock = _clock(settings, recordings)
-    floor = TradingFloor(_venue(settings, _listings(settings, recordings, clock), clock.now()), clock, stopwatch)
+    floor = TradingFloor(_venue(settings, _all_listings(settings, recordings, clock), clock.now()), clock, stopwatch)
     async with AsyncExitStack() as stack:
         state_dir = _state_dir(settings, stack)
         keys = _keys(settings, state_dir)
@@ -109,6 +109,23 @@ def _clock(settings: Settings, recordings: Sequence[Recording]) -> Clock:
     return ScaledClock(origin=settings.clock_origin or wall, start=start or wall, rate=settings.clock_rate)
 
 
+def _all_listings(settings: Settings, recordings: Sequence[Recording], clock: Clock) -> list[Listing]:
+    spot = _listings(settings, recordings, clock)
+    spacing = Decimal(1000000) * len(spot) / settings.ticks_per_second * settings.clock_rate
+    try:
+        futures = future_listings(
+            settings.futures,
+            spot,
+            settings.seed,
+            clock.now(),
+            timedelta(microseconds=int(spacing)),
+            lambda name: Random(f"{settings.seed}:{name}"),  # noqa: S311 -- a market, not a secret
+        )
+    except ValueError as error:
+        raise CannotStart(f"--futures: {error}") from error
+    return [*spot, *futures]
+
+
 def _listings(settings: Settings, recordings: Sequence[Recording], clock: Clock) -> list[Listing]:
     start = clock.now()
     if not recordings:
@@ -137,6 +154,11 @@ def _venue(settings: Settings, listings: list[Listing], opened_at: datetime) -> 
     venue = Venue(
         listings=listings,
         fees=Fees(maker=settings.maker_fee, taker=settings.taker_fee),
+        futures_fees=Fees(
+            maker=settings.futures_maker_fee,
+            taker=settings.futures_taker_fee,
+            per_contract=settings.futures_contract_fee,
+        ),
         delays=Delays(
             pending=timedelta(milliseconds=settings.pending_ms),
             visibility=timedelta(milliseconds=settings.visibility_ms),
@@ -145,7 +167,8 @@ def _venue(settings: Settings, listings: list[Listing], opened_at: datetime) -> 
         name=f"exchange-sim:{settings.seed}",
         opened_at=opened_at,
     )
-    currencies = [c for listing in listings for c in (listing.product.quote, listing.product.base)]
+    spot = [listing.product for listing in listings if listing.product.contract is None]
+    currencies = [currency for product in spot for currency in (product.quote, product.base)]
     for currency in dict.fromkeys([*settings.balances, *currencies]):
         venue.ledger.deposit(CUSTOMER, currency, settings.balances.get(currency, Decimal(0)))
     return venue

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gpt_trader.exchange_sim.domain.execution import OrderChanged, Traded
+from gpt_trader.exchange_sim.domain.execution import Event
 from gpt_trader.exchange_sim.domain.venue import Venue
 
 
@@ -28,7 +28,7 @@ class Stopwatch(Protocol):
 class Feed(Protocol):
     """Whoever passes on what happened at the venue."""
 
-    def on_events(self, events: Sequence[OrderChanged | Traded], now: datetime) -> None:
+    def on_events(self, events: Sequence[Event], now: datetime) -> None:
         """Take what just happened, in order."""
         ...
 
@@ -42,7 +42,7 @@ class JournalEntry:
     """One event with the wall-clock nanosecond it was accepted at."""
 
     accepted_at_ns: int
-    event: OrderChanged | Traded
+    event: Event
 
 
 class Floor(Protocol):
@@ -55,7 +55,7 @@ class Floor(Protocol):
 
     @property
     def journal(self) -> Sequence[JournalEntry]:
-        """Every event that touched a customer's order, in order."""
+        """Every event that touched an order or futures cash, in order."""
         ...
 
     def now(self) -> datetime:

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal
 
+from gpt_trader.exchange_sim.domain.contracts import contract_of
 from gpt_trader.exchange_sim.domain.products import PRODUCT_ID
 
 _DESCRIPTION = """Speak Coinbase Advanced Trade's REST and WebSocket protocol on the wire, with real matching.
@@ -34,6 +35,7 @@ class Settings:
     state_dir: Path | None
     seed: int
     products: tuple[str, ...]
+    futures: tuple[str, ...]
     balances: dict[str, Decimal]
     replay: tuple[Path, ...]
     replay_from_start: bool
@@ -43,6 +45,9 @@ class Settings:
     ticks_per_second: int
     maker_fee: Decimal
     taker_fee: Decimal
+    futures_maker_fee: Decimal
+    futures_taker_fee: Decimal
+    futures_contract_fee: Decimal
     latency_ms: int
     pending_ms: int
     visibility_ms: int
@@ -105,6 +110,12 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
         help="generated products, comma separated",
     )
     group.add_argument(
+        "--futures",
+        type=_futures,
+        default=(),
+        help="US futures, such as BIP-20DEC30-CDE,BIT-27DEC26-CDE; each follows its spot product, which must be listed",
+    )
+    group.add_argument(
         "--balances", type=_balances, default={"USD": Decimal(100000)}, help="opening balances, as USD=100000,BTC=0.5"
     )
     group.add_argument(
@@ -123,6 +134,17 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--maker-fee", type=_rate, default=Decimal("0.0006"), help="fraction of value (default 0.0006)")
     group.add_argument("--taker-fee", type=_rate, default=Decimal("0.0010"), help="fraction of value (default 0.0010)")
+    futures = "of a future's notional"
+    group.add_argument("--futures-maker-fee", type=_rate, default=Decimal(0), help=f"fraction {futures} (default 0)")
+    group.add_argument(
+        "--futures-taker-fee", type=_rate, default=Decimal("0.0003"), help=f"fraction {futures} (default 0.0003)"
+    )
+    group.add_argument(
+        "--futures-contract-fee",
+        type=_decimal("0", "1000"),
+        default=Decimal("0.15"),
+        help="dollars per contract and fill, besides the fraction (default 0.15)",
+    )
 
 
 def _add_clock(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +218,16 @@ def _products(text: str) -> tuple[str, ...]:
     for name in names:
         if not PRODUCT_ID.fullmatch(name):
             raise argparse.ArgumentTypeError(f"{name!r} is not a product id such as BTC-USD")
+    return names
+
+
+def _futures(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        try:
+            contract_of(name)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
     return names
 
 

@@ -1,14 +1,17 @@
 """A loopback listener for tests: look at everything, break anything."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from aiohttp import web
 from multidict import MultiDict
 from pydantic import Field
 
 from gpt_trader.exchange_sim.adapters.faults import Fault, FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.futures_render import position_json, summary_feed
 from gpt_trader.exchange_sim.adapters.render import fill_json, order_json
 from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
 from gpt_trader.exchange_sim.adapters.rest.bodies import Body, CreateBody, request_of
@@ -23,9 +26,13 @@ from gpt_trader.exchange_sim.adapters.rest.wire import (
     text,
     timestamp,
 )
+from gpt_trader.exchange_sim.domain.accounts import CashMoved
+from gpt_trader.exchange_sim.domain.contracts import Contract, MarginRates
 from gpt_trader.exchange_sim.domain.execution import OrderChanged
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER
+from gpt_trader.exchange_sim.domain.sessions import MarginWindow
+from gpt_trader.exchange_sim.domain.venue import Venue
 from gpt_trader.exchange_sim.ports import Floor, JournalEntry
 
 _HUNDRED = Decimal(100)
@@ -50,6 +57,17 @@ class MarketBody(Body):
     spread_multiplier: Decimal | None = Field(default=None, gt=0)
     depth_multiplier: Decimal | None = Field(default=None, gt=0)
     flags: dict[str, bool] = Field(default_factory=dict)
+    margin_window: Literal["INTRADAY", "OVERNIGHT", "WEEKEND", "TRANSITION", "CLOCK"] | None = None
+    funding_rate: Decimal | None = Field(default=None, gt=-1, lt=1)
+    intraday_margin_rate: Decimal | None = Field(default=None, gt=0, le=1)
+    overnight_margin_rate: Decimal | None = Field(default=None, gt=0, le=1)
+    expire: bool = False
+
+    @property
+    def changes_terms(self) -> bool:
+        """Whether terms of futures contracts are to change."""
+        rates = (self.funding_rate, self.intraday_margin_rate, self.overnight_margin_rate)
+        return self.expire or any(rate is not None for rate in rates)
 
 
 class ExternalOrderBody(CreateBody):
@@ -106,6 +124,7 @@ class AdminServer:
                 for currency in venue.ledger.currencies(CUSTOMER)
                 for balance in (venue.ledger.balance(CUSTOMER, currency),)
             },
+            "futures": _futures_json(venue),
             "events": [_event_json(entry, self.floor) for entry in self.floor.journal],
         }
 
@@ -124,7 +143,23 @@ class AdminServer:
         chosen = list(listings) if body.product_id is None else [body.product_id]
         for product_id in chosen:
             _change_market(listings[product_id], body)
+        self._change_futures([listings[product_id] for product_id in chosen], body)
         return {"changed": chosen}
+
+    def _change_futures(self, chosen: list[Listing], body: MarketBody) -> None:
+        venue, now = self.floor.venue, self.floor.now()
+        venue.advance(now)
+        if body.changes_terms:
+            for listing in chosen:
+                if listing.product.contract is not None:
+                    _change_contract(listing, listing.product.contract, body, now)
+                elif body.product_id is not None:
+                    raise invalid(f"product_id: {body.product_id!r} is not a future")
+        if body.margin_window is not None:
+            venue.day.force_window(MarginWindow.__members__.get(body.margin_window), now)
+        venue.desk.rehold_all()
+        venue.advance(now)
+        self.floor.publish()
 
     def _external_order(self, raw: bytes) -> Json:
         body = parse_body(ExternalOrderBody, raw)
@@ -138,7 +173,11 @@ class AdminServer:
 
     def _endow(self, product_id: str) -> None:
         plenty = Decimal(10**9)
-        for currency in product_id.split("-"):
+        listing = self.floor.venue.listings.get(product_id)
+        if listing is None:
+            return
+        product = listing.product
+        for currency in (product.base, product.quote) if product.contract is None else (product.quote,):
             if self.floor.venue.ledger.balance(STRANGER, currency).available < plenty:
                 self.floor.venue.ledger.deposit(STRANGER, currency, plenty)
 
@@ -153,7 +192,8 @@ class AdminServer:
 
 def _change_market(listing: Listing, body: MarketBody) -> None:
     conditions = listing.conditions
-    if body.jump_percent is not None:
+    follows = listing.product.contract is not None and body.product_id is None
+    if body.jump_percent is not None and not follows:
         conditions.price_factor *= 1 + body.jump_percent / _HUNDRED
     if body.frozen is not None:
         conditions.is_frozen = body.frozen
@@ -164,6 +204,32 @@ def _change_market(listing: Listing, body: MarketBody) -> None:
             listing.product = listing.product.with_flags(body.flags)
         except TypeError:
             raise invalid(f"flags: {sorted(body.flags)} contains an unknown flag") from None
+
+
+def _change_contract(listing: Listing, contract: Contract, body: MarketBody, now: datetime) -> None:
+    changed = replace(
+        contract,
+        funding_rate=contract.funding_rate if body.funding_rate is None else body.funding_rate,
+        intraday=_rates(body.intraday_margin_rate, contract.intraday),
+        overnight=_rates(body.overnight_margin_rate, contract.overnight),
+        expiry=min(contract.expiry, now) if body.expire else contract.expiry,
+    )
+    listing.product = replace(listing.product, contract=changed)
+
+
+def _rates(both: Decimal | None, otherwise: MarginRates) -> MarginRates:
+    return otherwise if both is None else MarginRates(long=both, short=both)
+
+
+def _futures_json(venue: Venue) -> Json:
+    desk = venue.desk
+    account = desk.account(CUSTOMER)
+    return {
+        "summary": summary_feed(account),
+        "margin_level": account.current.level.value,
+        "margin_window": desk.window.value,
+        "positions": [position_json(account, exposure, desk) for exposure in account.exposures],
+    }
 
 
 def _event_json(entry: JournalEntry, floor: Floor) -> Json:
@@ -177,6 +243,16 @@ def _event_json(entry: JournalEntry, floor: Floor) -> Json:
             "order_id": event.order_id,
             "client_order_id": order.request.client_order_id,
             "status": event.status.value,
+        }
+    if isinstance(event, CashMoved):
+        return {
+            "accepted_at_ns": entry.accepted_at_ns,
+            "at": timestamp(event.at),
+            "event": event.kind.value,
+            "owner": event.owner,
+            "product_id": event.product_id,
+            "amount": text(event.amount),
+            "balance": text(event.balance),
         }
     return {
         "accepted_at_ns": entry.accepted_at_ns,

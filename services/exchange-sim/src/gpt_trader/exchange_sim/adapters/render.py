@@ -76,6 +76,16 @@ def total_after_fees(order: Order) -> Decimal:
     return order.filled_value + (order.fees if order.side is Side.BUY else -order.fees)
 
 
+def average_price(order: Order) -> Decimal:
+    """Mean price of the fills, per unit of the underlying."""
+    return ratio(order.filled_value, order.filled * (order.contract_size or 1))
+
+
+def product_type(order: Order) -> str:
+    """Name the kind of product an order trades."""
+    return "FUTURE" if order.is_future else "SPOT"
+
+
 def order_json(order: Order, user_id: str, portfolio_id: str) -> Json:
     """Render an order object of the REST API."""
     return {
@@ -90,7 +100,7 @@ def order_json(order: Order, user_id: str, portfolio_id: str) -> Json:
         "created_time": timestamp(order.created_at),
         "completion_percentage": f"{completion(order):.2f}",
         "filled_size": text(order.filled),
-        "average_filled_price": text(ratio(order.filled_value, order.filled)),
+        "average_filled_price": text(average_price(order)),
         "fee": "",
         "number_of_fills": str(order.fill_count),
         "filled_value": text(order.filled_value),
@@ -100,19 +110,19 @@ def order_json(order: Order, user_id: str, portfolio_id: str) -> Json:
         "size_inclusive_of_fees": order.budget is not None,
         "total_value_after_fees": text(total_after_fees(order)),
         "trigger_status": order.trigger.value,
-        "order_type": order_type(order.terms),
+        "order_type": "LIQUIDATION" if order.request.is_liquidation else order_type(order.terms),
         "reject_reason": "REJECT_REASON_UNSPECIFIED",
         "settled": order.status is Status.FILLED,
-        "product_type": "SPOT",
+        "product_type": product_type(order),
         "reject_message": order.reject_message,
         "cancel_message": order.cancel_message,
         "order_placement_source": "RETAIL_ADVANCED",
         "outstanding_hold_amount": text(order.hold),
-        "is_liquidation": False,
+        "is_liquidation": order.request.is_liquidation,
         "last_fill_time": None if order.last_fill_at is None else timestamp(order.last_fill_at),
         "edit_history": _edits_json(order),
         "leverage": "",
-        "margin_type": "UNKNOWN_MARGIN_TYPE",
+        "margin_type": "CROSS" if order.is_future else "UNKNOWN_MARGIN_TYPE",
         "retail_portfolio_id": portfolio_id,
         "originating_order_id": order.originating_order_id,
         "attached_order_id": order.attached_order_id,
@@ -163,11 +173,11 @@ def user_order_json(order: Order, portfolio_id: str) -> Json:
     leaves = ZERO if order.is_terminal else order.remaining
     end: datetime | None = terms.end_time
     return {
-        "avg_price": text(ratio(order.filled_value, order.filled)),
+        "avg_price": text(average_price(order)),
         "cancel_reason": order.cancel_message,
         "client_order_id": order.request.client_order_id,
         "completion_percentage": text(completion(order)),
-        "contract_expiry_type": "UNKNOWN_CONTRACT_EXPIRY_TYPE",
+        "contract_expiry_type": "EXPIRING" if order.is_future else "UNKNOWN_CONTRACT_EXPIRY_TYPE",
         "cumulative_quantity": text(order.filled),
         "filled_value": text(order.filled_value),
         "leaves_quantity": text(leaves),
@@ -179,10 +189,10 @@ def user_order_json(order: Order, portfolio_id: str) -> Json:
         "outstanding_hold_amount": text(order.hold),
         "post_only": "true" if terms.post_only else "false",
         "product_id": order.product_id,
-        "product_type": "SPOT",
+        "product_type": product_type(order),
         "reject_reason": order.reject_message,
         "retail_portfolio_id": portfolio_id,
-        "risk_managed_by": "UNKNOWN_RISK_MANAGEMENT_TYPE",
+        "risk_managed_by": "MANAGED_BY_FCM" if order.is_future else "UNKNOWN_RISK_MANAGEMENT_TYPE",
         "status": order.status.value,
         "stop_price": text(terms.stop_price or ZERO),
         "time_in_force": time_in_force(terms),

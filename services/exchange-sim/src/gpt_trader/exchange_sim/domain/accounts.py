@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from gpt_trader.exchange_sim.domain.orders import MARKET, ZERO
 
@@ -20,6 +22,36 @@ class Balance:
     def available(self) -> Decimal:
         """What a further order may use."""
         return self.total - self.held
+
+
+class CashKind(StrEnum):
+    """Why futures cash moved."""
+
+    TO_FUTURES = "transfer_to_futures"
+    SWEEP = "sweep"
+    PROFIT = "realized_profit"
+    FEE = "fee"
+    FUNDING = "funding"
+    SETTLEMENT = "daily_settlement"
+    EXPIRY = "expiry"
+    DEFICIT = "deficit_covered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashMoved:
+    """One change of an owner's futures cash; the balances of these events are gapless."""
+
+    owner: str
+    kind: CashKind
+    amount: Decimal
+    balance: Decimal
+    product_id: str
+    at: datetime
+
+
+def futures_wallet(owner: str) -> str:
+    """Name the ledger owner that keeps somebody's futures cash."""
+    return f"{owner}:cfm"
 
 
 class Ledger:

@@ -123,7 +123,8 @@ class GeneratedPast:
         pieces = 6
         prices = [self._price(start + (end - start) * piece // pieces) for piece in range(pieces + 1)]
         jitter = crc32(f"{self._salt}v{start // 60}".encode()) % 1500 + 500
-        volume = (1500 * (end - start) * jitter / (1000 * prices[0])).quantize(self._product.base_increment)
+        value = self._product.multiplier * prices[0]
+        volume = (1500 * (end - start) * jitter / (1000 * value)).quantize(self._product.base_increment)
         return Candle(start, prices[0], max(prices), min(prices), prices[-1], volume)
 
     def _price(self, at: int) -> Decimal:

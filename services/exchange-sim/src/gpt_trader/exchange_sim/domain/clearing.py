@@ -1,9 +1,10 @@
 """Money and order state of each match: holds, payments, fees."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from gpt_trader.exchange_sim.domain.accounts import FEES, Ledger
+from gpt_trader.exchange_sim.domain.desk import FuturesDesk
+from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.orders import (
     BRACKET_KINDS,
     MARKET,
@@ -19,45 +20,51 @@ from gpt_trader.exchange_sim.domain.products import Product
 BRACKET_SLIP = Decimal("0.05")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fees:
-    """Commission rates as fractions of the quote value."""
-
-    maker: Decimal
-    taker: Decimal
-
-
 class Clearing:
     """Settles trades between owners and keeps every hold equal to what its order can still need."""
 
-    def __init__(self, ledger: Ledger, fees: Fees) -> None:
+    def __init__(self, ledger: Ledger, fees: Fees, desk: FuturesDesk) -> None:
         self.ledger = ledger
         self.fees = fees
+        self.desk = desk
         self.fills: list[Fill] = []
 
     def settle(self, trade: Trade, product: Product, maker: Order | None, taker: Order | None) -> list[Fill]:
         """Move money and quantity for one trade; None stands for the synthetic market."""
-        self._pay(trade, product, maker, taker)
+        if product.contract is None:
+            self._pay(trade, product, maker, taker)
         fills = []
         for order, is_maker in ((maker, True), (taker, False)):
             if order is None:
                 continue
-            fill = self._fill(order, trade, is_maker=is_maker)
-            self.ledger.move(order.owner, FEES, product.quote, fill.commission)
+            fill = self._fill(order, trade, product, is_maker=is_maker)
+            if product.contract is None:
+                self.ledger.move(order.owner, FEES, product.quote, fill.commission)
+            else:
+                self.desk.book(order, fill)
             self.rehold(order, product)
             fills.append(fill)
         return fills
 
     def rehold(self, order: Order, product: Product) -> None:
         """Bring the hold to what the order's remaining part needs."""
+        if product.contract is not None:
+            self.desk.rehold(order, product)
+            return
         needed = ZERO if order.is_terminal else self.required(order, product)
         self.ledger.hold(order.owner, self.hold_currency(order, product), needed - order.hold)
         order.hold = needed
 
     def can_hold(self, order: Order, product: Product) -> bool:
         """Whether the owner has what the order needs beyond what it already holds."""
+        if product.contract is not None:
+            return self.desk.can_hold(order, product)
         balance = self.ledger.balance(order.owner, self.hold_currency(order, product))
         return self.required(order, product) - order.hold <= balance.available
+
+    def fees_of(self, product: Product) -> Fees:
+        """Name the fees that apply to a product."""
+        return self.fees if product.contract is None else self.desk.fees
 
     def required(self, order: Order, product: Product) -> Decimal:
         """Worst case of the remaining part, fees included."""
@@ -82,9 +89,9 @@ class Clearing:
         self.ledger.move(payer, payee, product.quote, trade.price * trade.quantity)
         self.ledger.move(payee, payer, product.base, trade.quantity)
 
-    def _fill(self, order: Order, trade: Trade, *, is_maker: bool) -> Fill:
-        value = trade.price * trade.quantity
-        commission = value * (self.fees.maker if is_maker else self.fees.taker)
+    def _fill(self, order: Order, trade: Trade, product: Product, *, is_maker: bool) -> Fill:
+        value = trade.price * trade.quantity * product.multiplier
+        commission = self.fees_of(product).commission(value, trade.quantity, is_maker=is_maker)
         order.filled += trade.quantity
         order.filled_value += value
         order.fees += commission
@@ -96,6 +103,7 @@ class Clearing:
             order_id=order.order_id,
             side=order.side,
             owner=order.owner,
+            value=value,
             commission=commission,
             is_maker=is_maker,
         )

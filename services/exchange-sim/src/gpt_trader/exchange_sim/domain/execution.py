@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from gpt_trader.exchange_sim.domain.accounts import CashMoved
 from gpt_trader.exchange_sim.domain.book import Resting
 from gpt_trader.exchange_sim.domain.clearing import Clearing, bracket_limit
 from gpt_trader.exchange_sim.domain.listing import Listing
@@ -11,6 +12,7 @@ from gpt_trader.exchange_sim.domain.markets import MarketStep, quotes_of
 from gpt_trader.exchange_sim.domain.matching import Incoming, Match, can_fill_completely, cross, floor
 from gpt_trader.exchange_sim.domain.orders import (
     BRACKET_KINDS,
+    FOK_KINDS,
     IMMEDIATE_KINDS,
     MARKET,
     ZERO,
@@ -53,7 +55,8 @@ class Traded:
     fills: tuple[Fill, ...]
 
 
-Outbox = list[OrderChanged | Traded]
+Event = OrderChanged | Traded | CashMoved
+Outbox = list[Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +79,10 @@ class Execution:
 
     def trade(self, order: Order, listing: Listing, at: datetime) -> None:
         """Match an order, then rest or cancel what is left."""
-        taker = incoming_of(order, listing, self._clearing.fees)
+        taker = incoming_of(order, listing, self._clearing.fees_of(listing.product))
         if order.status is Status.PENDING:
             order.status = Status.OPEN
-        if order.terms.kind is OrderKind.LIMIT_FOK and not can_fill_completely(listing.book, taker):
+        if order.terms.kind in FOK_KINDS and not can_fill_completely(listing.book, taker):
             self.finish(order, listing, Status.CANCELLED, at, "Fill or kill could not be filled")
             return
         had_fills = self._cross(order, taker, listing, at)

@@ -22,6 +22,7 @@ class Listing:
     stream: MarketStream
     candles: CandleSeries
     last: Decimal | None = None
+    settlement: Decimal | None = None
     book: Book = field(default_factory=Book)
     conditions: Conditions = field(default_factory=Conditions)
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
@@ -34,6 +35,11 @@ class Listing:
         self.last = trade.price
         self.trades.append(trade)
         self.candles.print(int(trade.at.timestamp()), trade.price, trade.quantity)
+
+    def withdraw(self) -> None:
+        """Take all synthetic liquidity away, as when trading ends."""
+        self.book.bids.prune({})
+        self.book.asks.prune({})
 
     def day(self, now: datetime) -> DayStatistics:
         """24-hour statistics, at most ten seconds old."""

@@ -99,7 +99,7 @@ def _levels(
     sign = -1 if side is Side.BUY else 1
     rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
     index = int((best / grid).to_integral_value(rounding))
-    notional = LEVEL_NOTIONAL * conditions.depth_multiplier
+    notional = LEVEL_NOTIONAL * conditions.depth_multiplier / product.multiplier
     levels = {best: _resting(index * sign, best, notional, product.base_increment)}
     levels.update(_behind(sign, index, grid, notional, product.base_increment))
     if touch.quantity is not None:
@@ -126,4 +126,4 @@ def _resting(mark: int, price: Decimal, notional: Decimal, increment: Decimal) -
 def _grid(price: Decimal, product: Product) -> Decimal:
     basis_point = price / 10000
     magnitude = Decimal(1).scaleb(basis_point.adjusted())
-    return max(floor(basis_point, magnitude), product.price_increment)
+    return max(floor(floor(basis_point, magnitude), product.price_increment), product.price_increment)

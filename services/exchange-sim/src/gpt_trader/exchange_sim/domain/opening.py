@@ -7,10 +7,12 @@ from decimal import Decimal
 from random import Random
 
 from gpt_trader.exchange_sim.domain.candles import CandleSeries, GeneratedPast, no_past
+from gpt_trader.exchange_sim.domain.contracts import contract_of
 from gpt_trader.exchange_sim.domain.generated import GeneratedMarket
 from gpt_trader.exchange_sim.domain.listing import Listing
-from gpt_trader.exchange_sim.domain.products import product_of
+from gpt_trader.exchange_sim.domain.products import future_of, product_of
 from gpt_trader.exchange_sim.domain.replay import Recording, ReplayMarket
+from gpt_trader.exchange_sim.domain.tracking import TrackingMarket
 
 
 def generated_listings(
@@ -52,6 +54,36 @@ def replayed_listings(
                 product=product_of(recording.product_id, recording.first_price()),
                 stream=ReplayMarket(recording, begin, shift, prints),
                 candles=candles,
+            )
+        )
+    return listings
+
+
+def future_listings(
+    product_ids: Sequence[str],
+    spot: Sequence[Listing],
+    seed: int,
+    start: datetime,
+    interval: timedelta,
+    rng_of: Callable[[str], Random],
+) -> list[Listing]:
+    """Open futures on listed spot products; a ValueError says which one cannot be opened."""
+    begin = int(start.timestamp())
+    by_id = {listing.product.product_id: listing for listing in spot}
+    listings = []
+    for product_id in product_ids:
+        contract = contract_of(product_id)
+        underlying = by_id.get(contract.underlying)
+        if underlying is None:
+            raise ValueError(f"{product_id} follows {contract.underlying}, which is not listed")
+        if contract.is_expired(start):
+            raise ValueError(f"{product_id} expired at {contract.expiry.isoformat()}")
+        product = future_of(product_id, underlying.product)
+        listings.append(
+            Listing(
+                product=product,
+                stream=TrackingMarket(contract, underlying, rng_of(product_id), start, interval),
+                candles=CandleSeries(begin, GeneratedPast(product, seed, begin)),
             )
         )
     return listings

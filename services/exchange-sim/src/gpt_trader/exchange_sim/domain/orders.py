@@ -43,7 +43,8 @@ class OrderKind(StrEnum):
 MARKET_KINDS = frozenset({OrderKind.MARKET_IOC, OrderKind.MARKET_FOK})
 STOP_KINDS = frozenset({OrderKind.STOP_LIMIT_GTC, OrderKind.STOP_LIMIT_GTD})
 BRACKET_KINDS = frozenset({OrderKind.BRACKET_GTC, OrderKind.BRACKET_GTD})
-IMMEDIATE_KINDS = frozenset({OrderKind.MARKET_IOC, OrderKind.LIMIT_IOC, OrderKind.LIMIT_FOK})
+FOK_KINDS = frozenset({OrderKind.MARKET_FOK, OrderKind.LIMIT_FOK})
+IMMEDIATE_KINDS = FOK_KINDS | {OrderKind.MARKET_IOC, OrderKind.LIMIT_IOC}
 GTD_KINDS = frozenset({OrderKind.LIMIT_GTD, OrderKind.STOP_LIMIT_GTD, OrderKind.BRACKET_GTD})
 EDITABLE_KINDS = frozenset({OrderKind.LIMIT_GTC, OrderKind.STOP_LIMIT_GTC, OrderKind.BRACKET_GTC})
 UNSUPPORTED_KINDS = frozenset({OrderKind.MARKET_FOK, OrderKind.TWAP, OrderKind.SCALED})
@@ -103,6 +104,10 @@ class OrderRequest:
     terms: Terms
     attached: Terms | None = None
     owner: str = CUSTOMER
+    is_isolated: bool = False
+    is_reduce_only: bool = False
+    is_closing: bool = False
+    is_liquidation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +130,7 @@ class Order:
     visible_at: datetime
     limit: Decimal
     size: Decimal
+    contract_size: Decimal | None = None
     budget: Decimal | None = None
     status: Status = Status.PENDING
     trigger: Trigger = Trigger.NONE
@@ -163,6 +169,16 @@ class Order:
         return self.size - self.filled
 
     @property
+    def is_future(self) -> bool:
+        """Sized in contracts."""
+        return self.contract_size is not None
+
+    @property
+    def signed(self) -> int:
+        """Plus one for a buy, minus one for a sell."""
+        return 1 if self.side is Side.BUY else -1
+
+    @property
     def is_terminal(self) -> bool:
         """Nothing more can happen to it."""
         return self.status in TERMINAL
@@ -189,5 +205,6 @@ class Fill:
     order_id: str
     side: Side
     owner: str
+    value: Decimal
     commission: Decimal
     is_maker: bool

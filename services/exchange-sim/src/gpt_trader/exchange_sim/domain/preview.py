@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from gpt_trader.exchange_sim.domain.clearing import Fees, protection_limit
+from gpt_trader.exchange_sim.domain.clearing import protection_limit
+from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.matching import Incoming, estimate, floor
 from gpt_trader.exchange_sim.domain.orders import MARKET_KINDS, ZERO, Order, OrderRequest
@@ -12,7 +13,7 @@ from gpt_trader.exchange_sim.domain.orders import MARKET_KINDS, ZERO, Order, Ord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """Expected size and cost."""
+    """Expected size and cost; `margin` is what a future takes instead of its price."""
 
     base_size: Decimal
     quote_size: Decimal
@@ -20,6 +21,7 @@ class Preview:
     total: Decimal
     average: Decimal
     slippage: Decimal
+    margin: Decimal | None = None
 
 
 def draft(request: OrderRequest, listing: Listing, order_id: str, now: datetime) -> Order:
@@ -43,6 +45,7 @@ def draft(request: OrderRequest, listing: Listing, order_id: str, now: datetime)
         visible_at=now,
         limit=limit,
         size=size,
+        contract_size=None if listing.product.contract is None else listing.product.contract.size,
         budget=budget,
     )
 
@@ -74,7 +77,8 @@ def preview_of(request: OrderRequest, listing: Listing, fees: Fees, now: datetim
     if order.terms.kind not in MARKET_KINDS:
         resting = max(order.size - quantity, ZERO)
         quantity, value = quantity + resting, value + resting * order.limit
-    commission = value * fees.taker
+    value *= listing.product.multiplier
+    commission = fees.commission(value, quantity, is_maker=False)
     mid = listing.book.mid
     average = expected.average or order.limit
     return Preview(

@@ -4,6 +4,11 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from gpt_trader.exchange_sim.domain.contracts import Contract, contract_of
+
+FUTURES_CURRENCY = "USD"
+_CENT = Decimal("0.01")
+_ONE = Decimal(1)
 PRODUCT_ID = re.compile(r"[A-Z0-9]{1,12}-[A-Z]{3,5}")
 
 
@@ -22,7 +27,7 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A spot product; sizes are base currency, quote sizes are quote currency."""
+    """What a book trades; sizes are base currency, or contracts for a future; quote sizes are quote currency."""
 
     product_id: str
     base_name: str
@@ -34,16 +39,27 @@ class Product:
     quote_min_size: Decimal = Decimal(1)
     quote_max_size: Decimal = Decimal(150000000)
     flags: Flags = Flags()
+    contract: Contract | None = None
 
     @property
     def base(self) -> str:
-        """Currency bought and sold."""
+        """Currency bought and sold; a future's contract code."""
         return self.product_id.partition("-")[0]
 
     @property
     def quote(self) -> str:
         """Currency paid in."""
-        return self.product_id.partition("-")[2]
+        return self.product_id.partition("-")[2] if self.contract is None else FUTURES_CURRENCY
+
+    @property
+    def quote_increment(self) -> Decimal:
+        """Precision of quote amounts; futures prices move in larger steps than cents."""
+        return self.price_increment if self.contract is None else _CENT
+
+    @property
+    def multiplier(self) -> Decimal:
+        """Units of the underlying per unit of size."""
+        return _ONE if self.contract is None else self.contract.size
 
     @property
     def base_min_size(self) -> Decimal:
@@ -106,3 +122,19 @@ def product_of(product_id: str, start_price: Decimal | None = None) -> Product:
             start_price=Decimal(100),
         )
     return known if start_price is None else replace(known, start_price=start_price)
+
+
+def future_of(product_id: str, spot: Product) -> Product:
+    """List a contract on a spot product; a ValueError says what is wrong with the id."""
+    contract = contract_of(product_id)
+    return Product(
+        product_id=product_id,
+        base_name=spot.base_name,
+        base_increment=_ONE,
+        price_increment=contract.price_increment,
+        base_max_size=Decimal(100000),
+        start_price=spot.start_price,
+        slippage_limit=spot.slippage_limit,
+        quote_min_size=Decimal(0),
+        contract=contract,
+    )

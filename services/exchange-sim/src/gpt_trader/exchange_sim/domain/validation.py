@@ -11,6 +11,7 @@ from gpt_trader.exchange_sim.domain.orders import (
     MARKET_KINDS,
     STOP_KINDS,
     UNSUPPORTED_KINDS,
+    OrderKind,
     OrderRequest,
     Side,
     StopDirection,
@@ -60,14 +61,36 @@ def refuse_preview(preview: str, message: str = "") -> Refusal:
 
 def _configuration(s: Situation) -> Refusal | None:
     terms = s.terms
-    if terms.kind in UNSUPPORTED_KINDS:
-        return refuse("UNSUPPORTED_ORDER_CONFIGURATION", f"{terms.kind} is not supported for spot")
+    if terms.kind in UNSUPPORTED_KINDS and (s.product.contract is None or terms.kind is not OrderKind.MARKET_FOK):
+        return refuse("UNSUPPORTED_ORDER_CONFIGURATION", f"{terms.kind} is not supported")
     if (terms.base_size is None) == (terms.quote_size is None):
         return refuse("INVALID_REQUEST", "exactly one of base_size and quote_size is required")
     if terms.kind in MARKET_KINDS and terms.quote_size is not None and s.request.side is Side.SELL:
         return refuse("UNSUPPORTED_ORDER_CONFIGURATION", "a market sell is sized in base currency")
     if s.request.attached is not None and s.request.attached.base_size is not None:
         return refuse("ATTACHED_ORDER_SIZE_MUST_BE_NIL")
+    return None
+
+
+def _session(s: Situation) -> Refusal | None:
+    if s.product.contract is None:
+        return None
+    if s.product.contract.is_expired(s.now):
+        return refuse("UNTRADABLE_PRODUCT", "the contract has expired")
+    is_open = s.product.contract.is_open(s.now)
+    return None if is_open else refuse("INVALID_FCM_TRADING_SESSION", "the trading session is closed")
+
+
+def _futures(s: Situation) -> Refusal | None:
+    if s.product.contract is None:
+        is_reducing = s.request.is_reduce_only
+        return refuse("REDUCE_ONLY_NOT_ALLOWED_ON_SPOT_PRODUCTS", "use a plain sell") if is_reducing else None
+    if s.terms.quote_size is not None:
+        return refuse("UNSUPPORTED_ORDER_CONFIGURATION", "futures are sized in contracts")
+    if s.request.is_isolated:
+        return refuse("INVALID_MARGIN_TYPE", "US futures are cross margined")
+    if s.request.is_reduce_only:
+        return refuse("REDUCE_ONLY_NOT_ALLOWED_ON_VENUE", "use close_position")
     return None
 
 
@@ -97,7 +120,7 @@ def _base_size(s: Situation) -> Refusal | None:
     if size % s.product.base_increment:
         return refuse("INVALID_SIZE_PRECISION")
     price = s.terms.limit_price or s.book.mid
-    if price is not None and size * price < s.product.quote_min_size:
+    if price is not None and size * price * s.product.multiplier < s.product.quote_min_size:
         return refuse_preview("PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL", "notional is below quote_min_size")
     return None
 
@@ -183,6 +206,8 @@ def _capacity(s: Situation) -> Refusal | None:
 
 _CHECKS = (
     _configuration,
+    _session,
+    _futures,
     _market_state,
     _base_size,
     _quote_size,

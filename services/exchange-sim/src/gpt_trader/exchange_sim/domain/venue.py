@@ -7,23 +7,31 @@ from decimal import Decimal
 from heapq import heappop, heappush
 from uuid import NAMESPACE_URL, uuid5
 
-from gpt_trader.exchange_sim.domain.accounts import Ledger
-from gpt_trader.exchange_sim.domain.clearing import Clearing, Fees
+from gpt_trader.exchange_sim.domain.accounts import CashKind, Ledger
+from gpt_trader.exchange_sim.domain.clearing import Clearing
+from gpt_trader.exchange_sim.domain.desk import FuturesDesk
 from gpt_trader.exchange_sim.domain.execution import Execution, OrderChanged, Outbox
+from gpt_trader.exchange_sim.domain.fees import Fees
+from gpt_trader.exchange_sim.domain.futures_day import FuturesDay
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.markets import MarketStep
 from gpt_trader.exchange_sim.domain.orders import (
     BRACKET_KINDS,
     EDITABLE_KINDS,
     STOP_KINDS,
+    ZERO,
     Edit,
     Order,
     OrderRequest,
+    Side,
     Status,
     Trigger,
 )
 from gpt_trader.exchange_sim.domain.preview import Preview, draft, preview_of
+from gpt_trader.exchange_sim.domain.products import Product
 from gpt_trader.exchange_sim.domain.validation import Refusal, Situation, crosses, refuse, validate
+
+NO_FEES = Fees(maker=ZERO, taker=ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +58,22 @@ class Venue:
     """
 
     def __init__(
-        self, *, listings: Iterable[Listing], fees: Fees, delays: Delays, name: str, opened_at: datetime
+        self,
+        *,
+        listings: Iterable[Listing],
+        fees: Fees,
+        futures_fees: Fees = NO_FEES,
+        delays: Delays,
+        name: str,
+        opened_at: datetime,
     ) -> None:
         self.listings = {listing.product.product_id: listing for listing in listings}
         self.orders: dict[str, Order] = {}
         self.ledger = Ledger()
-        self.clearing = Clearing(self.ledger, fees)
         self.outbox: Outbox = []
+        self.desk = FuturesDesk(self.ledger, self.listings, futures_fees, self.outbox.append)
+        self.clearing = Clearing(self.ledger, fees, self.desk)
+        self.day = FuturesDay(self.desk, self.listings, opened_at)
         self.is_idempotent = True
         self._delays = delays
         self._namespace = uuid5(NAMESPACE_URL, name)
@@ -78,9 +95,12 @@ class Venue:
     def advance(self, now: datetime) -> None:
         """Let everything happen that is due until `now`, in order of time."""
         while True:
+            day = self.day.next_at()
             timer = self._timers[0][0] if self._timers else None
             market = self._due[0][0] if self._due else None
-            if timer is not None and timer <= now and (market is None or timer <= market):
+            if day is not None and day <= now and day <= min(timer or day, market or day):
+                self.day.step(day, self)
+            elif timer is not None and timer <= now and (market is None or timer <= market):
                 at, _, action, order_id = heappop(self._timers)
                 self._fire(action, self.orders[order_id], at)
             elif market is not None and market <= now:
@@ -101,12 +121,41 @@ class Venue:
         self._admit(order, now)
         return Accepted(order_id=order.order_id)
 
+    def close_position(self, request: OrderRequest, now: datetime) -> Accepted | Refusal:
+        """Sell what is long or buy what is short, at the market; no size means all of it."""
+        self.advance(now)
+        position = self.desk.position(request.owner, request.product_id)
+        if (request.owner, request.client_order_id) in self._by_client:
+            return self.create(request, now)
+        if position is None:
+            return refuse("CANNOT_CLOSE_ZERO_POSITION", "there is no position")
+        size = abs(position.contracts) if request.terms.base_size is None else request.terms.base_size
+        side = Side.SELL if position.is_long else Side.BUY
+        closing = replace(request, side=side, is_closing=True, terms=replace(request.terms, base_size=size))
+        return self.create(closing, now)
+
+    def liquidate(self, request: OrderRequest, at: datetime) -> None:
+        """Take a position away; nobody asks for margin."""
+        listing = self.listings[request.product_id]
+        if listing.book.side(request.side.opposite).best is None:
+            return
+        order = self._draft(replace(request, client_order_id=f"liquidation-{self._count}"), at)
+        self._enter(order, at)
+        self._fire("activate", order, at)
+
+    def finish(self, order: Order, listing: Listing, status: Status, at: datetime, message: str = "") -> None:
+        """End an order on the venue's own account."""
+        self._execution.finish(order, listing, status, at, message)
+
     def preview(self, request: OrderRequest, now: datetime) -> tuple[Preview, Refusal | None]:
         """Tell what the order would cost, and why it would be refused."""
         self.advance(now)
         outcome = self._checked(request, now)
         listing = self.listings[request.product_id]
-        return preview_of(request, listing, self.clearing.fees, now), outcome if isinstance(outcome, Refusal) else None
+        preview = preview_of(request, listing, self.clearing.fees_of(listing.product), now)
+        if listing.product.contract is not None:
+            preview = replace(preview, margin=self.desk.required(draft(request, listing, "", now), listing.product))
+        return preview, outcome if isinstance(outcome, Refusal) else None
 
     def cancel(self, order_id: str, now: datetime) -> str | None:
         """Ask for a cancel; the answer is the failure reason, or None when submitted."""
@@ -120,6 +169,9 @@ class Venue:
             return "INVALID_CANCEL_REQUEST"
         if order.status is Status.CANCEL_QUEUED:
             return "DUPLICATE_CANCEL_REQUEST"
+        contract = self.listings[order.product_id].product.contract
+        if contract is not None and not contract.is_open(now):
+            return "INVALID_CANCEL_FCM_TRADING_SESSION"
         if self._delays.cancel:
             order.status = Status.CANCEL_QUEUED
             self._changed(order, "cancel_queued", now)
@@ -159,6 +211,7 @@ class Venue:
         if order is None:
             return "ORDER_NOT_FOUND"
         rules = (
+            (not order.is_future, "CANNOT_EDIT_FUTURES_ORDER"),
             (order.status is Status.OPEN, "ONLY_OPEN_ORDERS_CAN_BE_EDITED"),
             (order.terms.kind in EDITABLE_KINDS, "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"),
             (order.terms.base_size is not None, "SIZE_IN_QUOTE_EDITS_NOT_ALLOWED"),
@@ -200,13 +253,42 @@ class Venue:
         refusal = validate(situation)
         if refusal is not None:
             return refusal
-        order = draft(request, listing, self.id_of("order", f"{self._opened_at.isoformat()}:{self._count}"), now)
-        order.visible_at = now + self._delays.visibility
+        order = self._draft(request, now)
+        if order.is_future:
+            return self._futures_refusal(order, listing.product) or order
         if not self.clearing.can_hold(order, listing.product):
             return refuse("INSUFFICIENT_FUND", "Insufficient balance in source account")
         return order
 
+    def _futures_refusal(self, order: Order, product: Product) -> Refusal | None:
+        position = self.desk.position(order.owner, order.product_id)
+        if order.request.is_closing and (position is None or order.size > abs(position.contracts)):
+            return refuse("REDUCE_ONLY_INCREASED_POSITION_SIZE", "more than the position")
+        if not order.request.is_closing and self.desk.is_liquidating(order.owner):
+            return refuse("IN_LIQUIDATION", "the account is below maintenance margin")
+        if not self.clearing.can_hold(order, product):
+            message = "Insufficient margin in the futures account"
+            return Refusal("INSUFFICIENT_FUNDS", "PREVIEW_INSUFFICIENT_FUNDS_FOR_FUTURES", message)
+        return None
+
+    def _draft(self, request: OrderRequest, now: datetime) -> Order:
+        order_id = self.id_of("order", f"{self._opened_at.isoformat()}:{self._count}")
+        order = draft(request, self.listings[request.product_id], order_id, now)
+        order.visible_at = now + self._delays.visibility
+        return order
+
     def _admit(self, order: Order, now: datetime) -> None:
+        self._enter(order, now)
+        if order.is_future:
+            self.desk.fund(order.owner, CashKind.TO_FUTURES, now)
+        if order.terms.end_time is not None:
+            self._set_timer(order.terms.end_time, "expire", order)
+        if self._delays.pending:
+            self._set_timer(now + self._delays.pending, "activate", order)
+        else:
+            self._fire("activate", order, now)
+
+    def _enter(self, order: Order, now: datetime) -> None:
         self._count += 1
         listing = self.listings[order.product_id]
         self.orders[order.order_id] = order
@@ -214,12 +296,6 @@ class Venue:
         listing.open_orders += 1
         self.clearing.rehold(order, listing.product)
         self._changed(order, "accepted", now)
-        if order.terms.end_time is not None:
-            self._set_timer(order.terms.end_time, "expire", order)
-        if self._delays.pending:
-            self._set_timer(now + self._delays.pending, "activate", order)
-        else:
-            self._fire("activate", order, now)
 
     def _fire(self, action: str, order: Order, at: datetime) -> None:
         listing = self.listings[order.product_id]
@@ -257,9 +333,13 @@ class Venue:
     def _market_step(self, listing: Listing) -> None:
         step: MarketStep = listing.stream.step()
         self._schedule_market(listing)
-        if not listing.conditions.is_frozen:
-            self._execution.market_step(step, listing)
-            self._settle_triggers(listing, step.at)
+        contract = listing.product.contract
+        if listing.conditions.is_frozen or (contract is not None and not contract.is_open(step.at)):
+            return
+        self._execution.market_step(step, listing)
+        self._settle_triggers(listing, step.at)
+        if contract is not None:
+            self.day.enforce(step.at, self)
 
     def _settle_triggers(self, listing: Listing, at: datetime) -> None:
         for child in self._execution.settle_triggers(listing, at):

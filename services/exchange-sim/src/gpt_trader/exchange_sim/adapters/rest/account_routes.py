@@ -3,7 +3,9 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from gpt_trader.exchange_sim.adapters.futures_render import portfolio_position_json
 from gpt_trader.exchange_sim.adapters.keys import Scope
+from gpt_trader.exchange_sim.adapters.render import product_type
 from gpt_trader.exchange_sim.adapters.rest.market_routes import PREFIX
 from gpt_trader.exchange_sim.adapters.rest.wire import (
     Call,
@@ -17,6 +19,7 @@ from gpt_trader.exchange_sim.adapters.rest.wire import (
     timestamp,
 )
 from gpt_trader.exchange_sim.domain.accounts import Balance
+from gpt_trader.exchange_sim.domain.desk import terms_of
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, ZERO
 from gpt_trader.exchange_sim.domain.venue import Venue
 
@@ -48,8 +51,7 @@ def account_routes() -> list[Route]:
     )
     routes += [Route(method=method, path=PREFIX + path, scope=scope, answer=_closed) for method, path, scope in closed]
     routes += [
-        Route(method=method, path=f"{PREFIX}/{family}/{{tail:.*}}", scope=scope, answer=_closed)
-        for family in ("cfm", "intx")
+        Route(method=method, path=f"{PREFIX}/intx/{{tail:.*}}", scope=scope, answer=_closed)
         for method, scope in (("GET", Scope.VIEW), ("POST", Scope.TRADE), ("DELETE", Scope.TRANSFER))
     ]
     return routes
@@ -135,22 +137,25 @@ def _breakdown(call: Call) -> Reply:
     worth = {currency: _worth(venue, currency) for currency in venue.ledger.currencies(CUSTOMER)}
     cash = sum((value for currency, value in worth.items() if currency in CASH), ZERO)
     total = sum(worth.values(), ZERO)
-    nothing = amount_of(ZERO, "USD")
+    futures = venue.desk.account(CUSTOMER)
     return Reply(
         body={
             "breakdown": {
                 "portfolio": _portfolio_json(venue),
                 "portfolio_balances": {
-                    "total_balance": amount_of(total, "USD"),
-                    "total_futures_balance": nothing,
+                    "total_balance": amount_of(total + futures.equity, "USD"),
+                    "total_futures_balance": amount_of(futures.equity, "USD"),
                     "total_cash_equivalent_balance": amount_of(cash, "USD"),
                     "total_crypto_balance": amount_of(total - cash, "USD"),
-                    "futures_unrealized_pnl": nothing,
-                    "perp_unrealized_pnl": nothing,
+                    "futures_unrealized_pnl": amount_of(futures.unrealized, "USD"),
+                    "perp_unrealized_pnl": amount_of(ZERO, "USD"),
                 },
                 "spot_positions": [_spot_json(venue, currency, worth[currency], total) for currency in worth],
                 "perp_positions": [],
-                "futures_positions": [],
+                "futures_positions": [
+                    portfolio_position_json(one, terms_of(venue.listings[one.product_id].product))
+                    for one in futures.exposures
+                ],
             }
         }
     )
@@ -184,10 +189,17 @@ def _number(value: Decimal) -> float:
 
 def _transaction_summary(call: Call) -> Reply:
     venue = call.floor.venue
-    mine = [fill for fill in venue.clearing.fills if fill.owner == CUSTOMER]
-    volume = _number(sum((fill.trade.price * fill.trade.quantity for fill in mine), ZERO))
+    wanted = call.query.get("product_type", "")
+    rates = {"FUTURE": venue.desk.fees}.get(wanted, venue.clearing.fees)
+    mine = [
+        fill
+        for fill in venue.clearing.fills
+        if fill.owner == CUSTOMER and wanted in {"", "UNKNOWN_PRODUCT_TYPE", product_type(venue.orders[fill.order_id])}
+    ]
+    volume = _number(sum((fill.value for fill in mine), ZERO))
     fees = _number(sum((fill.commission for fill in mine), ZERO))
     total = sum((_worth(venue, currency) for currency in venue.ledger.currencies(CUSTOMER)), ZERO)
+    total += venue.desk.account(CUSTOMER).equity
     return Reply(
         body={
             "total_volume": volume,
@@ -206,8 +218,8 @@ def _transaction_summary(call: Call) -> Reply:
                 "pricing_tier": "Simulated",
                 "usd_from": "0",
                 "usd_to": "",
-                "taker_fee_rate": text(venue.clearing.fees.taker),
-                "maker_fee_rate": text(venue.clearing.fees.maker),
+                "taker_fee_rate": text(rates.taker),
+                "maker_fee_rate": text(rates.maker),
                 "aop_from": "",
                 "aop_to": "",
                 "volume_types_and_range": [],

@@ -3,11 +3,12 @@
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gpt_trader.exchange_sim.adapters.rest.wire import invalid, parse_instant
+from gpt_trader.exchange_sim.domain.margin import MarginSetting
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, OrderKind, OrderRequest, Side, StopDirection, Terms
 
 _PLAIN_NUMBER = re.compile(r"\d{1,20}(\.\d{0,20})?|\.\d{1,20}")
@@ -104,11 +105,23 @@ class CancelBody(Body):
 
 
 class ClosePositionBody(Body):
-    """POST /orders/close_position."""
+    """POST /orders/close_position; without a size the whole position is meant."""
 
-    client_order_id: str
+    client_order_id: str = Field(min_length=1, max_length=128)
     product_id: str
-    size: str | None = None
+    size: Amount | None = None
+
+
+class MarginSettingBody(Body):
+    """POST /cfm/intraday/margin_setting."""
+
+    setting: MarginSetting
+
+
+class SweepBody(Body):
+    """POST /cfm/sweeps/schedule; an empty amount means all."""
+
+    usd_amount: Amount | Literal[""] | None = None
 
 
 def request_of(body: PreviewBody, client_order_id: str, owner: str = CUSTOMER) -> OrderRequest:
@@ -121,7 +134,13 @@ def request_of(body: PreviewBody, client_order_id: str, owner: str = CUSTOMER) -
         terms=_terms(body.order_configuration),
         attached=None if attached is None else _terms(attached),
         owner=owner,
+        is_isolated=body.margin_type == "ISOLATED",
+        is_reduce_only=_is_reduce_only(body.order_configuration),
     )
+
+
+def _is_reduce_only(configuration: OrderConfiguration) -> bool:
+    return any(isinstance(fields, Configuration) and fields.reduce_only for _, fields in configuration)
 
 
 def _terms(configuration: OrderConfiguration) -> Terms:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from gpt_trader.exchange_sim.adapters.futures_render import future_json
 from gpt_trader.exchange_sim.adapters.keys import Scope
 from gpt_trader.exchange_sim.adapters.rest.wire import (
     Call,
@@ -56,16 +57,32 @@ def _time(call: Call) -> Reply:
 
 def _products(call: Call) -> Reply:
     wanted = call.many("product_ids")
-    kind = call.query.get("product_type", "")
     found = [
         listing
         for product_id, listing in call.floor.venue.listings.items()
-        if (not wanted or product_id in wanted) and kind in {"", "SPOT", "UNKNOWN_PRODUCT_TYPE"}
+        if (product_id in wanted if wanted else _is_shown(listing, call)) and _is_of_kind(listing, call)
     ]
     offset = call.integer("offset", 0, len(found))
     limit = call.integer("limit", 10000, 10000)
     page = [product_json(listing, call.now) for listing in found[offset : offset + limit]]
     return Reply(body={"products": page, "num_products": len(page), "pagination": None})
+
+
+def _is_of_kind(listing: Listing, call: Call) -> bool:
+    contract = listing.product.contract
+    expiry_type = call.query.get("contract_expiry_type", "")
+    if expiry_type not in {"", "UNKNOWN_CONTRACT_EXPIRY_TYPE"} and (contract is None or expiry_type != "EXPIRING"):
+        return False
+    kind = "SPOT" if contract is None else "FUTURE"
+    return call.query.get("product_type", "") in {"", "UNKNOWN_PRODUCT_TYPE", kind}
+
+
+def _is_shown(listing: Listing, call: Call) -> bool:
+    contract = listing.product.contract
+    status = call.query.get("expiring_contract_status", "")
+    if contract is None or status == "STATUS_ALL":
+        return True
+    return contract.is_expired(call.now) is (status == "STATUS_EXPIRED")
 
 
 def _product(call: Call) -> Reply:
@@ -188,15 +205,16 @@ def product_json(listing: Listing, now: datetime) -> Json:
     """Render a product with its market figures."""
     product, day, last = listing.product, listing.day(now), listing.last_or_start()
     flags = product.flags
+    future = {} if product.contract is None else future_json(listing, product.contract, now)
     return {
         "product_id": product.product_id,
         "price": text(last),
         "price_percentage_change_24h": text(ratio((last - day.open) * 100, day.open)),
         "volume_24h": text(day.volume),
         "volume_percentage_change_24h": "0",
-        "approximate_quote_24h_volume": text((day.volume * last).quantize(Decimal("0.01"))),
+        "approximate_quote_24h_volume": text((day.volume * last * product.multiplier).quantize(Decimal("0.01"))),
         "base_increment": text(product.base_increment),
-        "quote_increment": text(product.price_increment),
+        "quote_increment": text(product.quote_increment),
         "price_increment": text(product.price_increment),
         "quote_min_size": text(product.quote_min_size),
         "quote_max_size": text(product.quote_max_size),
@@ -227,4 +245,5 @@ def product_json(listing: Listing, now: datetime) -> Json:
         "view_only": flags.view_only,
         "display_name": product.product_id,
         "product_venue": "CBE",
+        **future,
     }

@@ -10,6 +10,7 @@ from gpt_trader.exchange_sim.adapters.render import (
     fill_json,
     order_json,
     order_type,
+    product_type,
     time_in_force,
 )
 from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
@@ -23,8 +24,9 @@ from gpt_trader.exchange_sim.adapters.rest.bodies import (
 )
 from gpt_trader.exchange_sim.adapters.rest.market_routes import PREFIX
 from gpt_trader.exchange_sim.adapters.rest.wire import Call, Json, Refused, Reply, Route, invalid, text
-from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Fill, Order, OrderRequest
+from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Fill, Order, OrderKind, OrderRequest, Side, Terms
 from gpt_trader.exchange_sim.domain.validation import Refusal, refuse
+from gpt_trader.exchange_sim.domain.venue import Accepted
 
 MAX_CANCELS = 100
 PAGE = 1000
@@ -58,10 +60,12 @@ def _create(call: Call) -> Reply:
 def place(call: Call, request: OrderRequest) -> Reply:
     """Create an order and answer in the venue's shape; the echo is always the request's."""
     venue = call.floor.venue
-    echo = configuration_json(request.terms)
     if request.product_id not in venue.listings:
-        return _refused(refuse("INVALID_PRODUCT_ID"), echo)
-    outcome = venue.create(request, call.now)
+        return _refused(refuse("INVALID_PRODUCT_ID"), configuration_json(request.terms))
+    return _answered(call, request, venue.create(request, call.now), configuration_json(request.terms))
+
+
+def _answered(call: Call, request: OrderRequest, outcome: Accepted | Refusal, echo: Json) -> Reply:
     call.floor.publish()
     if isinstance(outcome, Refusal):
         return _refused(outcome, echo)
@@ -71,7 +75,7 @@ def place(call: Call, request: OrderRequest) -> Reply:
             "success_response": {
                 "order_id": outcome.order_id,
                 "product_id": request.product_id,
-                "side": request.side.value,
+                "side": call.floor.venue.orders[outcome.order_id].side.value,
                 "client_order_id": request.client_order_id,
                 "attached_order_id": "",
             },
@@ -111,7 +115,7 @@ def _preview(call: Call) -> Reply:
             "best_bid": text(listing.book.bids.best),
             "best_ask": text(listing.book.asks.best),
             "is_max": False,
-            "order_margin_total": "",
+            "order_margin_total": text(preview.margin),
             "leverage": "",
             "slippage": text(preview.slippage.quantize(Decimal("0.00000001"))),
             "preview_id": call.floor.venue.id_of("preview", f"{call.now}{request.side}{request.terms}"),
@@ -178,8 +182,22 @@ def _batch_cancel(call: Call) -> Reply:
 
 
 def _close_position(call: Call) -> Reply:
-    call.body(ClosePositionBody)
-    return _refused(refuse("REDUCE_ONLY_NOT_ALLOWED_ON_SPOT_PRODUCTS", "only futures positions can be closed"), {})
+    body = call.body(ClosePositionBody)
+    venue = call.floor.venue
+    listing = venue.listings.get(body.product_id)
+    if listing is None:
+        return _refused(refuse("INVALID_PRODUCT_ID"), {})
+    if listing.product.contract is None:
+        return _refused(refuse("REDUCE_ONLY_NOT_ALLOWED_ON_SPOT_PRODUCTS", "only futures positions can be closed"), {})
+    request = OrderRequest(
+        client_order_id=body.client_order_id,
+        product_id=body.product_id,
+        side=Side.SELL,
+        terms=Terms(kind=OrderKind.MARKET_IOC, base_size=body.size),
+    )
+    outcome = venue.close_position(request, call.now)
+    terms = request.terms if isinstance(outcome, Refusal) else venue.orders[outcome.order_id].terms
+    return _answered(call, request, outcome, configuration_json(terms))
 
 
 def _order(call: Call) -> Reply:
@@ -217,7 +235,8 @@ def _order_filter(call: Call) -> Callable[[Order], bool]:
         (call.many("order_side"), lambda order: order.side.value),
         (call.many("time_in_forces"), lambda order: time_in_force(order.terms)),
         (call.many("asset_filters"), lambda order: order.product_id.partition("-")[0]),
-        (call.many("product_type"), lambda _: "SPOT"),
+        (call.many("product_type"), product_type),
+        (call.many("contract_expiry_type"), lambda order: "EXPIRING" if order.is_future else ""),
         (call.many("order_placement_source"), lambda _: "RETAIL_ADVANCED"),
     )
     asked = [(wanted, value_of) for wanted, value_of in criteria if wanted]

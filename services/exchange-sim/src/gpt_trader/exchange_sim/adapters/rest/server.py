@@ -10,6 +10,7 @@ from gpt_trader.exchange_sim.adapters.faults import FaultBoard, FaultKind
 from gpt_trader.exchange_sim.adapters.jwt import JwtJudge
 from gpt_trader.exchange_sim.adapters.keys import ApiKey, Scope
 from gpt_trader.exchange_sim.adapters.rest.account_routes import account_routes
+from gpt_trader.exchange_sim.adapters.rest.futures_routes import futures_routes
 from gpt_trader.exchange_sim.adapters.rest.limits import RateLimit
 from gpt_trader.exchange_sim.adapters.rest.market_routes import market_routes
 from gpt_trader.exchange_sim.adapters.rest.order_routes import order_routes
@@ -39,7 +40,7 @@ class RestServer:
 
     def register(self, app: web.Application) -> None:
         """Add all routes; anything else is the venue's 404."""
-        for route in [*market_routes(), *order_routes(), *account_routes(), *v2_routes()]:
+        for route in [*market_routes(), *order_routes(), *account_routes(), *futures_routes(), *v2_routes()]:
             app.router.add_route(route.method, route.path, self._answering(route))
         app.router.add_route("*", "/{tail:.*}", self._no_route)
 

@@ -26,7 +26,7 @@ def _currencies(call: Call) -> Reply:
 
 
 def _crypto(call: Call) -> Reply:
-    products = [listing.product for listing in call.floor.venue.listings.values()]
+    products = [one.product for one in call.floor.venue.listings.values() if one.product.contract is None]
     rows: list[Json] = [
         {
             "asset_id": call.floor.venue.id_of("asset", product.base),
@@ -46,7 +46,7 @@ def _rates(call: Call) -> Reply:
     currency = call.query.get("currency", "USD")
     rates: Json = {"USD": "1"} if currency == "USD" else {}
     for listing in call.floor.venue.listings.values():
-        if listing.product.quote == currency:
+        if listing.product.quote == currency and listing.product.contract is None:
             price = listing.last_or_start()
             rates[listing.product.base] = text(floor(1 / price, listing.product.base_increment))
     return Reply(body={"data": {"currency": currency, "rates": rates}})

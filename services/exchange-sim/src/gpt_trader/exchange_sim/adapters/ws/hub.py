@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gpt_trader.exchange_sim.adapters.faults import FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.futures_render import feed_position_json, summary_feed
 from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
 from gpt_trader.exchange_sim.adapters.rest.wire import Json
 from gpt_trader.exchange_sim.adapters.ws import messages
 from gpt_trader.exchange_sim.adapters.ws.connection import ABNORMAL, Connection
 from gpt_trader.exchange_sim.adapters.ws.messages import Frame
-from gpt_trader.exchange_sim.domain.execution import OrderChanged, Traded
+from gpt_trader.exchange_sim.domain.accounts import CashMoved
+from gpt_trader.exchange_sim.domain.execution import Event, OrderChanged
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Order, Status, Trade
 from gpt_trader.exchange_sim.domain.venue import Venue
 from gpt_trader.exchange_sim.ports import Stopwatch
 
-CHANNELS = frozenset({"heartbeats", "ticker", "ticker_batch", "level2", "market_trades", "candles", "status", "user"})
-_PERIODS = {"market_trades": 0.25, "heartbeats": 1.0, "candles": 1.0, "ticker_batch": 5.0}
+BALANCES = "futures_balance_summary"
+PRIVATE_CHANNELS = frozenset({"user", BALANCES})
+CHANNELS = PRIVATE_CHANNELS | {"heartbeats", "ticker", "ticker_batch", "level2", "market_trades", "candles", "status"}
+_PERIODS = {"market_trades": 0.25, "heartbeats": 1.0, "candles": 1.0, "ticker_batch": 5.0, BALANCES: 0.5}
 _REPLY_NAMES = {"level2": "l2_data"}
 
 
@@ -37,18 +41,21 @@ class Hub:
     _trades: dict[str, list[Trade]] = field(default_factory=dict)
     _traded: dict[str, None] = field(default_factory=dict)
     _status: dict[str, bool] = field(default_factory=dict)
+    _balances: Json = field(default_factory=dict)
     _due: dict[str, float] = field(default_factory=dict)
     _beats: int = 1000
     _cuts: list[tuple[Connection, int]] = field(default_factory=list)
     _cut_wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def on_events(self, events: Sequence[OrderChanged | Traded], now: datetime) -> None:
+    def on_events(self, events: Sequence[Event], now: datetime) -> None:
         """Collect prints; send order states at once."""
         changed: dict[str, None] = {}
         for event in events:
             if isinstance(event, OrderChanged):
                 if self.venue.orders[event.order_id].owner == CUSTOMER:
                     changed[event.order_id] = None
+                continue
+            if isinstance(event, CashMoved):
                 continue
             product_id = event.trade.product_id
             ticker = messages.ticker_json(event, self.venue.listings[product_id], now)
@@ -72,6 +79,7 @@ class Hub:
             "heartbeats": self._send_heartbeat,
             "candles": self._send_candles,
             "ticker_batch": self._send_ticker_batch,
+            BALANCES: self._send_balances,
         }
         elapsed = self.stopwatch.elapsed()
         for channel, send in timed.items():
@@ -84,8 +92,10 @@ class Hub:
         """Send a new subscriber what is known already."""
         if channel == "user":
             for batch in messages.user_batches(self._open_orders(product_ids)):
-                event = messages.user_event("snapshot", batch, portfolio_id(self.venue))
+                event = messages.user_event("snapshot", batch, portfolio_id(self.venue), self._positions())
                 connection.send(self._frame(channel, "", now, [event]))
+        if channel == BALANCES and not self.venue.day.is_idle:
+            connection.send(self._frame(channel, "", now, [self._balance_event()]))
         if channel == "status":
             listings = [self.venue.listings[p] for p in product_ids if p in self.venue.listings]
             event = messages.status_event("snapshot", listings or self.venue.listings.values())
@@ -100,8 +110,8 @@ class Hub:
         named = {channel: list(products) or [channel] for channel, products in connection.subscriptions.items()}
         if "heartbeats" in named:
             named["heartbeats"] = ["heartbeats"]
-        if "user" in named:
-            named["user"] = [user_id(self.venue)]
+        for channel in PRIVATE_CHANNELS & named.keys():
+            named[channel] = [user_id(self.venue)]
         connection.send(self._frame("subscriptions", "", now, [{"subscriptions": named}]))
 
     async def run_cuts(self) -> None:
@@ -148,7 +158,7 @@ class Hub:
             orders = [self.venue.orders[one] for one in order_ids]
             wanted = [order for order in orders if connection.wants("user", order.product_id)]
             if wanted:
-                event = messages.user_event("update", wanted, portfolio_id(self.venue))
+                event = messages.user_event("update", wanted, portfolio_id(self.venue), self._positions())
                 connection.send(self._frame("user", "", now, [event]))
 
     def _send_books(self, now: datetime) -> None:
@@ -194,6 +204,21 @@ class Hub:
                 event: Json = {"type": "update", "tickers": [messages.batch_ticker_json(ticker)]}
                 self._deliver(wanting, "ticker_batch", product_id, now, event)
         self._batched.clear()
+
+    def _send_balances(self, now: datetime) -> None:
+        if self.venue.day.is_idle or not (wanting := self._wanting(BALANCES, "")):
+            return
+        event = self._balance_event()
+        if event != self._balances:
+            self._balances = event
+            self._deliver(wanting, BALANCES, "", now, event)
+
+    def _balance_event(self) -> Json:
+        return {"type": "snapshot", "fcm_balance_summary": summary_feed(self.venue.desk.account(CUSTOMER))}
+
+    def _positions(self) -> list[Json]:
+        desk = self.venue.desk
+        return [feed_position_json(exposure, desk) for exposure in desk.account(CUSTOMER).exposures]
 
     def _wanting(self, channel: str, product_id: str) -> list[Connection]:
         return [connection for connection in self.connections if connection.wants(channel, product_id)]

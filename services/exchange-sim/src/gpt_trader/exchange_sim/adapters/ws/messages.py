@@ -139,12 +139,12 @@ def status_event(kind: str, listings: Iterable[Listing]) -> Json:
         "type": kind,
         "products": [
             {
-                "product_type": "SPOT",
+                "product_type": "SPOT" if listing.product.contract is None else "FUTURE",
                 "id": listing.product.product_id,
                 "base_currency": listing.product.base,
                 "quote_currency": listing.product.quote,
                 "base_increment": text(listing.product.base_increment),
-                "quote_increment": text(listing.product.price_increment),
+                "quote_increment": text(listing.product.quote_increment),
                 "display_name": listing.product.product_id.replace("-", "/"),
                 "status": "online" if listing.product.is_tradable else "offline",
                 "status_message": "",
@@ -161,12 +161,12 @@ def heartbeat_event(now: datetime, counter: int) -> Json:
     return {"current_time": f"{plain} +0000 UTC m=+{counter}.0", "heartbeat_counter": counter}
 
 
-def user_event(kind: str, orders: Sequence[Order], portfolio_id: str) -> Json:
-    """Render cumulative order states."""
+def user_event(kind: str, orders: Sequence[Order], portfolio_id: str, positions: Sequence[Json]) -> Json:
+    """Render cumulative order states and all futures positions."""
     return {
         "type": kind,
         "orders": [user_order_json(order, portfolio_id) for order in orders],
-        "positions": {"perpetual_futures_positions": [], "expiring_futures_positions": []},
+        "positions": {"perpetual_futures_positions": [], "expiring_futures_positions": positions},
     }
 
 

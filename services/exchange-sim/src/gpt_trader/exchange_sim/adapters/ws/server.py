@@ -13,7 +13,7 @@ from gpt_trader.exchange_sim.adapters.jwt import JwtJudge
 from gpt_trader.exchange_sim.adapters.keys import Scope
 from gpt_trader.exchange_sim.adapters.rest.wire import encode
 from gpt_trader.exchange_sim.adapters.ws.connection import Connection
-from gpt_trader.exchange_sim.adapters.ws.hub import CHANNELS, Hub
+from gpt_trader.exchange_sim.adapters.ws.hub import CHANNELS, PRIVATE_CHANNELS, Hub
 from gpt_trader.exchange_sim.ports import Floor, Stopwatch
 
 FIRST_MESSAGE_SECONDS = 5.0
@@ -105,7 +105,7 @@ class WsServer:
 
     def _may(self, wanted: Subscription) -> bool:
         if wanted.jwt is None:
-            return wanted.channel != "user" or wanted.type == "unsubscribe"
+            return wanted.channel not in PRIVATE_CHANNELS or wanted.type == "unsubscribe"
         key = self.judge.key_for_feed(wanted.jwt)
         return key is not None and Scope.VIEW in key.scopes
 
