@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab_builders import GATE_JOURNAL, RECORDING, a_traded_day, forged, line_of, replace_line
+from lab_builders import GATE_JOURNAL, RECORDING, a_policy, a_traded_day, forged, line_of, replace_line
 
 PLUGIN = """
 import time
@@ -131,3 +131,90 @@ def test_help_tells_what_is_read_and_what_the_exit_codes_mean() -> None:
     assert ended.returncode == 0
     for word in ("strategy.jsonl", "gate.jsonl", "executor.journal", "exit code", "--twice", "examples"):
         assert word in ended.stdout
+
+
+TRADER = Path(sys.executable).parent / "gpt-trader"
+
+
+@pytest.fixture
+def stricter(tmp_path: Path) -> Path:
+    """Write a policy that denies every entry of the traded day."""
+    path = tmp_path / "stricter.yaml"
+    path.write_text(a_policy(sizing__min_order_notional=9000).document())
+    return path
+
+
+def test_a_rejudging_prints_the_diff_of_verdicts_and_ends_with_0(traded: Path, stricter: Path) -> None:
+    ended = lab("rejudge", "--run-dir", str(traded), "--policy", str(stricter), "--json")
+
+    found = as_json(ended)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (found["decisions"], found["same"], found["newly_denied"]) == (9, 5, 4)
+    assert found["money"]["newly_denied"]["unknown"] == 0
+
+
+def test_the_console_hands_over_to_the_lab_with_the_same_answer(traded: Path, stricter: Path) -> None:
+    options = ("--run-dir", str(traded), "--policy", str(stricter), "--from", "2026-03-02T11:00", "--to", "2026-03-03")
+
+    own, through = lab("rejudge", *options), trader("rejudge", *options)
+    equal, missing = trader("replay", "--run-dir", str(traded), "--twice"), trader("replay", "--run-dir", "/nowhere")
+
+    assert "7 decisions of policy" in own.stdout
+    assert (through.returncode, through.stdout) == (0, own.stdout)
+    assert (equal.returncode, missing.returncode) == (0, 2)
+    assert "gate.jsonl: No such file" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("profile: demo", "limits: Field required"),
+        ("limits: {max_order_notional: -1}", "limits.max_order_notional: Input should be greater than 0"),
+        ("limits: {max_ordre_notional: 1}", "limits.max_ordre_notional: Extra inputs are not permitted"),
+        ("[", "while parsing"),
+        ("5", "policy: Input should be a valid dictionary"),
+        (None, "No such file"),
+    ],
+)
+def test_a_bad_policy_ends_with_2_and_names_file_field_and_reason(
+    traded: Path, tmp_path: Path, text: str | None, reason: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    if text is not None:
+        path.write_text(text)
+
+    for ended in (command("rejudge", "--run-dir", str(traded), "--policy", str(path)) for command in (lab, trader)):
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert f"{path}: " in ended.stderr
+        assert reason in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--from", "yesterday"), "--from: 'yesterday' is not an ISO 8601 time"),
+        (("--from", "2026-03-03", "--to", "2026-03-02"), "2026-03-02T00:00:00+00:00 is not after --from"),
+    ],
+)
+def test_a_span_that_makes_no_sense_ends_with_2(
+    traded: Path, stricter: Path, options: tuple[str, ...], reason: str
+) -> None:
+    ended = lab("rejudge", "--run-dir", str(traded), "--policy", str(stricter), *options)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert reason in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["lab", "gpt-trader"])
+def test_the_help_of_a_rejudging_says_that_knock_on_effects_are_not_simulated(command: str) -> None:
+    ended = lab("rejudge", "--help") if command == "lab" else trader("rejudge", "--help")
+
+    assert ended.returncode == 0
+    words = " ".join(ended.stdout.split())
+    for word in ("in the state that really was", "not simulated", "--policy", "--from", "--to"):
+        assert word in words
+
+
+def trader(*options: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "COLUMNS": "160"}
+    return subprocess.run([str(TRADER), *options], capture_output=True, text=True, timeout=120, check=False, env=env)

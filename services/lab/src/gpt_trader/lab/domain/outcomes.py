@@ -111,26 +111,26 @@ class _Lot:
 
 def _matched(opening: OpeningPosition | None, fills: Iterable[Fill]) -> list[_Lot]:
     lots: list[_Lot] = []
+    held = ZERO
     if opening is not None:
-        cost = opening.quantity * opening.mark
-        lots.append(_Lot(intent_id=None, quantity=opening.quantity, remaining=opening.quantity, cash=-cost))
+        held = opening.quantity
+        lots.append(_Lot(intent_id=None, quantity=held, remaining=held, cash=-held * opening.mark))
+    first_open = 0
     for fill in fills:
         if fill.side is Side.BUY:
             cost = fill.quantity * fill.price + fill.fee
-            lots.append(
-                _Lot(intent_id=fill.intent_id, quantity=fill.quantity, remaining=fill.quantity, cash=-cost),
-            )
+            lots.append(_Lot(intent_id=fill.intent_id, quantity=fill.quantity, remaining=fill.quantity, cash=-cost))
         else:
-            _sell([lot for lot in lots if lot.remaining], fill)
+            _sell(lots[first_open:], held, fill)
+        held = max(held + fill.quantity * fill.side.sign, ZERO)
+        first_open = first_open if held else len(lots)
     return lots
 
 
-def _sell(held: list[_Lot], fill: Fill) -> None:
-    """Take a sale from what is held; what is sold beyond that belongs to nobody here."""
-    total = sum((lot.remaining for lot in held), ZERO)
-    is_everything = fill.quantity >= total
-    for lot in held:
-        taken = lot.remaining if is_everything else lot.remaining * fill.quantity / total
+def _sell(lots: list[_Lot], held: Decimal, fill: Fill) -> None:
+    """Take a sale from what is held, to the last digit if that is all; what is sold beyond belongs to nobody here."""
+    for lot in lots:
+        taken = lot.remaining if fill.quantity >= held else lot.remaining * fill.quantity / held
         lot.remaining -= taken
         lot.cash += taken * fill.price - fill.fee * taken / fill.quantity
 
