@@ -1,6 +1,7 @@
 """Builders that hide what a test does not care about: a healthy market, a policy, a funded gate."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -32,13 +33,29 @@ from gpt_trader.risk_gate.domain.records import (
 )
 from gpt_trader.risk_gate.domain.review import Review, review
 from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.service.ledger import Ledger
 
 D = Decimal
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 BTC = "BTC-USD"
 ETH = "ETH-USD"
 ZERO_HASH = "0" * 64
+CREATE_LIFE = timedelta(seconds=22)
 POLICIES = Path(gpt_trader.risk_gate.__file__).parent / "policies"
+
+
+@dataclass(slots=True)
+class FixedClock:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+    def stretch(self, wall: timedelta) -> timedelta:
+        return wall
 
 
 def policy_document(profile: str = "prod") -> dict[str, Any]:
@@ -217,6 +234,14 @@ def approved(state: GateState, policy: Policy, request: Request) -> tuple[GateSt
         at=request.now,
     )
     return evolve(state, stored), record.intent
+
+
+def approved_on(ledger: Ledger) -> ApprovedIntent:
+    record = decide(a_request(), ledger.state, ledger.policy)
+    assert record.intent is not None, record.decision.failures
+    order_id = record.intent.client_order_id
+    ledger.commit(record, IntentStored(client_order_id=order_id, stream_sequence=2, payload_sha256=ZERO_HASH, at=NOW))
+    return record.intent
 
 
 def a_fill(intent: ApprovedIntent, quantity: str | Decimal, number: int = 1, **changes: object) -> Fill:

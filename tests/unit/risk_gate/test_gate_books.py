@@ -7,6 +7,7 @@ from gate_builders import (
     BTC,
     ETH,
     NOW,
+    ZERO_HASH,
     D,
     a_book,
     a_fill,
@@ -236,9 +237,10 @@ def test_the_entry_brings_its_stop_to_the_position_and_flat_forgets_it() -> None
 def test_the_trading_state_names_every_cause_and_the_head_of_the_log() -> None:
     state = evolve(a_state(), foreign(a_state(), (an_order("x"),), NOW)[0])
 
-    said = trading_state(state, 7, Standing(in_flight=0, records=3, head="0" * 64), NOW)
+    said = trading_state(state, 7, Standing(in_flight=2, records=3, head="0" * 64), NOW)
 
     assert (said.status, said.sequence, said.epoch) == (TradingStatus.HALTED, 7, 1)
+    assert (said.records, said.head_hash, said.creates_in_flight) == (3, ZERO_HASH, 2)
     assert [cause.code for cause in said.causes] == [CauseCode.UNAPPROVED_ORDER]
 
 

@@ -1,55 +1,24 @@
 """The permit desk and the ledger on a real journal: what was answered is on disk."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gate_builders import NOW, ZERO_HASH, D, a_fill, a_policy, a_request, a_tick
+from gate_builders import CREATE_LIFE, NOW, D, a_fill, a_policy, a_tick, approved_on
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
-from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.risk_gate.domain.commands import received
 from gpt_trader.risk_gate.domain.consequences import of_fill
-from gpt_trader.risk_gate.domain.decide import decide
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal
-from gpt_trader.risk_gate.domain.records import EpochClaimed, FillReported, IntentStored, Opened
+from gpt_trader.risk_gate.domain.records import FillReported
 from gpt_trader.risk_gate.domain.state import fingerprint
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.permit_desk import PermitDesk
 from gpt_trader.risk_gate.service.sole_writer import JournalInUse, sole_journal
 from gpt_trader.risk_gate.settings import RiskGateSettings
-from gpt_trader.runtime.journal import Journal, read
+from gpt_trader.runtime.journal import read
 from gpt_trader.runtime.settings import load
-
-
-@dataclass(slots=True)
-class FixedClock:
-    at: datetime = NOW
-
-    def now(self) -> datetime:
-        return self.at
-
-    def wall(self) -> datetime:
-        return self.at
-
-    def stretch(self, wall: timedelta) -> timedelta:
-        return wall
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Journal.open(tmp_path / "gate.jsonl") as journal:
-        ledger = Ledger(journal=journal, policy=a_policy(), clock=FixedClock())
-        ledger.replay()
-        ledger.commit(
-            EpochClaimed(epoch=1, intents_sequence=1, intents_head=ZERO_HASH, at=NOW),
-            Opened(cash={"USD": D(100000)}, positions=(), at=NOW),
-        )
-        yield ledger
 
 
 def a_desk(ledger: Ledger, *, is_dry_run: bool = False) -> PermitDesk:
@@ -58,41 +27,33 @@ def a_desk(ledger: Ledger, *, is_dry_run: bool = False) -> PermitDesk:
     return PermitDesk(ledger=ledger, market=market, is_dry_run=is_dry_run)
 
 
-def approved(ledger: Ledger) -> ApprovedIntent:
-    record = decide(a_request(), ledger.state, ledger.policy)
-    assert record.intent is not None, record.decision.failures
-    order_id = record.intent.client_order_id
-    ledger.commit(record, IntentStored(client_order_id=order_id, stream_sequence=2, payload_sha256=ZERO_HASH, at=NOW))
-    return record.intent
-
-
 def reason(answer: PermitIssued | PermitRefused) -> Refusal | None:
     return answer.reason if isinstance(answer, PermitRefused) else None
 
 
 def test_a_permit_is_on_disk_when_it_is_given_and_a_restart_remembers_it(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
 
     permit = a_desk(ledger).ask(intent.body_sha256, 7)
 
     assert isinstance(permit, PermitIssued)
     assert [entry.kind for entry in read(ledger.journal.path)][-1] == "permit_logged"
-    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock)
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock, create_life=CREATE_LIFE)
     again.replay()
     assert fingerprint(again.state) == fingerprint(ledger.state)
     assert reason(a_desk(again).ask(intent.body_sha256, None)) is Refusal.PERMIT_ALREADY_ISSUED
 
 
 async def test_a_kill_stops_permits_at_once_and_waits_for_what_is_in_flight(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
     desk = a_desk(ledger)
     permit = desk.ask(intent.body_sha256, None)
     assert isinstance(permit, PermitIssued)
 
     ledger.commit(received(subjects.CONTROL_KILL, b"", 1, ledger.state, NOW))
-    is_quiet_before = await ledger.until(lambda state: state.in_flight == 0, 0.01)
+    is_quiet_before = await ledger.until(lambda _state: ledger.in_flight() == 0, 0.01)
     desk.answered(permit, PermitOutcome.ANSWERED)
-    is_quiet_after = await ledger.until(lambda state: state.in_flight == 0, 0.01)
+    is_quiet_after = await ledger.until(lambda _state: ledger.in_flight() == 0, 0.01)
 
     assert ledger.halted.is_set()
     assert ledger.status() is TradingStatus.HALTED
@@ -100,7 +61,7 @@ async def test_a_kill_stops_permits_at_once_and_waits_for_what_is_in_flight(ledg
 
 
 def test_after_a_kill_an_approval_from_before_gets_no_permit(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
 
     ledger.commit(received(subjects.CONTROL_KILL, b"", 1, ledger.state, NOW))
 
@@ -108,13 +69,13 @@ def test_after_a_kill_an_approval_from_before_gets_no_permit(ledger: Ledger) -> 
 
 
 def test_a_dry_run_approves_and_sends_nothing(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
 
     assert reason(a_desk(ledger, is_dry_run=True).ask(intent.body_sha256, None)) is Refusal.DRY_RUN
 
 
 def test_a_fenced_gate_gives_no_permit_and_sends_no_cancel(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
     desk = a_desk(ledger)
 
     desk.is_fenced = True
@@ -125,7 +86,7 @@ def test_a_fenced_gate_gives_no_permit_and_sends_no_cancel(ledger: Ledger) -> No
 
 def test_another_policy_is_adopted_at_start_and_recorded(ledger: Ledger) -> None:
     other = a_policy(limits__max_order_notional=500)
-    again = Ledger(journal=ledger.journal, policy=other, clock=ledger.clock)
+    again = Ledger(journal=ledger.journal, policy=other, clock=ledger.clock, create_life=CREATE_LIFE)
 
     again.replay()
 
@@ -169,7 +130,7 @@ def test_the_first_mode_is_a_dry_run_and_the_real_venue_takes_no_scaled_clock() 
 
 
 def test_a_fill_of_another_product_than_approved_restricts_trading_and_the_journal_still_folds(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
     fill = a_fill(intent, "0.001", product="ETH-USD")
     raised = of_fill(fill, ledger.state, ledger.policy, NOW)
 
@@ -178,15 +139,15 @@ def test_a_fill_of_another_product_than_approved_restricts_trading_and_the_journ
     assert ledger.status() is TradingStatus.REDUCE_ONLY
     assert ledger.codes() == ("unexplained_fill",)
     assert ledger.state.approvals[intent.client_order_id].counted == 0
-    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock)
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock, create_life=CREATE_LIFE)
     again.replay()
     assert fingerprint(again.state) == fingerprint(ledger.state)
 
 
 def test_what_can_not_be_folded_is_never_written(ledger: Ledger) -> None:
-    intent = approved(ledger)
+    intent = approved_on(ledger)
     before, state = ledger.journal.sequence, ledger.state
-    endless = a_fill(intent, "1E+999999", price=D("1E+999999"))
+    endless = a_fill(intent, "1").model_copy(update={"quantity": D("1E+999999"), "price": D("1E+999999")})
 
     with pytest.raises(ArithmeticError):
         ledger.commit(FillReported(fill=endless, sequence=1, is_slippage=False, raised=(), at=NOW))

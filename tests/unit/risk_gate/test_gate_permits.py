@@ -144,13 +144,20 @@ def test_without_a_fresh_mark_entries_are_refused_and_exits_are_not() -> None:
     assert isinstance(answer(exit_state, leave.body_sha256, tick=None), PermitIssued)
 
 
-def test_a_create_is_in_flight_from_its_permit_to_its_answer_or_a_restart() -> None:
+def test_a_create_is_in_flight_until_its_definitive_answer_its_end_or_the_end_of_its_token() -> None:
     state, intent = an_approval()
     out = logged(state, intent)
-    back = evolve(out, PermitAnswered(client_order_id=intent.client_order_id, outcome=PermitOutcome.UNKNOWN, at=NOW))
-    restarted = evolve(out, EpochClaimed(epoch=2, intents_sequence=3, intents_head="0" * 64, at=NOW))
+    order_id = intent.client_order_id
+    unsure = evolve(out, PermitAnswered(client_order_id=order_id, outcome=PermitOutcome.UNKNOWN, at=NOW))
+    restarted = evolve(unsure, EpochClaimed(epoch=2, intents_sequence=3, intents_head="0" * 64, at=NOW))
+    answered = evolve(restarted, PermitAnswered(client_order_id=order_id, outcome=PermitOutcome.ANSWERED, at=NOW))
+    ended = with_event(restarted, an_order_event(intent, OrderStatus.FAILED))
 
-    assert (state.in_flight, out.in_flight, back.in_flight, restarted.in_flight) == (0, 1, 0, 0)
+    just_before = NOW - timedelta(microseconds=1)
+    in_flight = [one.in_flight(just_before) for one in (state, out, unsure, restarted, answered, ended)]
+
+    assert in_flight == [0, 1, 1, 1, 0, 0]
+    assert restarted.in_flight(NOW) == 0
 
 
 def test_the_body_is_what_requests_sends_for_the_parsed_body() -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.ids import VenueOrderId
 from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.message import Message
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused
 from gpt_trader.risk_gate.domain.venue import Balance, CancelOutcome, KeyPermissions, VenueOrder
 
@@ -39,6 +40,16 @@ class StoreUnavailable(GateError):
 
 class StoreConflict(StoreUnavailable):
     """The stored state is not the one last written: another writer, a flush, or an old copy."""
+
+
+class Streams(Protocol):
+    """The bus where it keeps what it is given; raises BusUnavailable, PublishUnknown, FencedOff."""
+
+    async def store(
+        self, subject: str, message: Message | bytes, *, message_id: str, expect_last_sequence: int | None = None
+    ) -> int:
+        """Put a message on disk and return its stream sequence; the same id again is the same message."""
+        ...
 
 
 class Venue(Protocol):

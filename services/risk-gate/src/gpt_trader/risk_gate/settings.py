@@ -1,6 +1,7 @@
 """What the gate can be told. Limits are not among it: they are in the policy file, and only there."""
 
 import sys
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn, Self
@@ -21,6 +22,10 @@ class Mode(StrEnum):
     DRY_RUN = "dry_run"
     PAPER = "paper"
     LIVE = "live"
+
+
+_CLOCK_BOUND = timedelta(seconds=2)
+"""How far the venue's clock may be from ours."""
 
 
 class RiskGateSettings(ServiceSettings):
@@ -53,6 +58,11 @@ class RiskGateSettings(ServiceSettings):
     nats_monitor_url: Annotated[str, Field(description="monitoring address of the bus, asked whether it fsyncs")]
     reconcile_seconds: Annotated[float, Field(ge=1, le=3600, description="pause between two reconciliations, s")] = 60.0
     kill_file: Annotated[Path | None, Field(description="trading halts while this file exists")] = None
+
+    @property
+    def create_life(self) -> timedelta:
+        """How long after its permit the venue may still accept a create: the answer's time, then the token's."""
+        return timedelta(seconds=self.venue_answer_seconds + self.token_seconds) + _CLOCK_BOUND
 
     @model_validator(mode="after")
     def _live_is_confirmed(self) -> Self:

@@ -42,13 +42,18 @@ def parsed(subject: str, payload: bytes) -> OperatorCommand | str:
 
 def received(subject: str, payload: bytes, sequence: int, state: GateState, now: datetime) -> CommandReceived:
     """Decide what a control message does, and write it down whatever it is."""
-    text = payload.decode(errors="replace")[:_SHOWN]
+    text = _text(payload)
     if subject == subjects.CONTROL_KILL:
-        return _recorded(subject, text, sequence, now, "killed", ((halted(CauseCode.KILL, text, now),), ()))
+        return _recorded(subject, text, sequence, now, "killed", ((kill(payload, now),), ()))
     command = parsed(subject, payload)
     if isinstance(command, str):
         return _recorded(subject, text, sequence, now, f"refused: {command}", ((), ()))
     return _recorded(subject, text, sequence, now, "accepted", _effect(command, state, now))
+
+
+def kill(payload: bytes, now: datetime) -> Cause:
+    """Halt, whatever was sent with it."""
+    return halted(CauseCode.KILL, _text(payload), now)
 
 
 def _effect(command: OperatorCommand, state: GateState, now: datetime) -> Effect:
@@ -80,6 +85,10 @@ def _clearable(state: GateState, by: Clearing, product: str | None) -> tuple[Cau
         for cause in state.causes
         if clearing_of(cause.code) is by and (product is None or cause.product == product)
     )
+
+
+def _text(payload: bytes) -> str:
+    return payload.decode(errors="replace")[:_SHOWN]
 
 
 def _recorded(subject: str, text: str, sequence: int, now: datetime, note: str, effect: Effect) -> CommandReceived:

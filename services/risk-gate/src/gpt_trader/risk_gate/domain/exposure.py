@@ -17,7 +17,7 @@ from gpt_trader.risk_gate.domain.portfolio import Portfolio
 class Approval:
     """One approved order as the gate follows it. `counted` is what fills have brought, `reported` what events claim.
 
-    `status` None = approved, and the executor has not spoken of it yet.
+    `status` None = approved, and the executor has not spoken of it yet. `is_answered` = the venue decided on it.
     """
 
     intent_id: IntentId
@@ -39,12 +39,17 @@ class Approval:
     approved_at: datetime
     expires_at: datetime
     is_stored: bool
-    is_permitted: bool
-    is_in_flight: bool
+    permitted_at: datetime | None
+    is_answered: bool
     status: OrderStatus | None
     revision: int
     reported: Decimal
     counted: Decimal
+
+    def is_in_flight(self, since: datetime) -> bool:
+        """Whether the venue may still accept it: let out after `since`, with no definitive answer and no end."""
+        is_open = self.status is None or not self.status.is_terminal
+        return is_open and not self.is_answered and self.permitted_at is not None and self.permitted_at > since
 
     @property
     def remaining(self) -> Decimal:

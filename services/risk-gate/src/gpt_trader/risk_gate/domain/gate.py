@@ -17,6 +17,7 @@ from gpt_trader.risk_gate.domain.checks.standing import content_of, kind_of
 from gpt_trader.risk_gate.domain.exposure import Approval
 from gpt_trader.risk_gate.domain.history import KEPT, Closing, Moment, Paced, later_than
 from gpt_trader.risk_gate.domain.increments import ZERO
+from gpt_trader.risk_gate.domain.permits import PermitOutcome
 from gpt_trader.risk_gate.domain.portfolio import Holding, Portfolio
 from gpt_trader.risk_gate.domain.records import Record
 from gpt_trader.risk_gate.domain.state import GateState
@@ -43,9 +44,9 @@ def evolve(state: GateState, record: Record) -> GateState:  # noqa: C901, PLR091
             return _stored(state, record)
         case records.PermitLogged():
             permitted = replace(state, permitted=state.permitted.with_id(record.body_sha256))
-            return _with_approval(permitted, record.client_order_id, is_permitted=True, is_in_flight=True)
+            return _with_permit(permitted, record)
         case records.PermitAnswered():
-            return _with_approval(state, record.client_order_id, is_permitted=True, is_in_flight=False)
+            return _with_answer(state, record)
         case records.ApprovalVoided():
             return replace(state, approvals=_without(state, record.client_order_id))
         case records.CauseRaised():
@@ -54,6 +55,8 @@ def evolve(state: GateState, record: Record) -> GateState:  # noqa: C901, PLR091
             return replace(state, causes=cleared(without_expired(state.causes, record.at), record.code, record.product))
         case records.CommandReceived():
             return _commanded(state, record)
+        case records.CommandsLost():
+            return replace(_restricted(state, record.raised, record.at), control_sequence=0)
         case records.Marked():
             return _marked(state, record)
         case records.Reconciled():
@@ -68,7 +71,6 @@ def evolve(state: GateState, record: Record) -> GateState:  # noqa: C901, PLR091
                 epoch=record.epoch,
                 intents_sequence=record.intents_sequence,
                 intents_head=record.intents_head,
-                approvals={key: replace(kept, is_in_flight=False) for key, kept in state.approvals.items()},
             )
         case _:
             assert_never(record)
@@ -132,8 +134,8 @@ def _approval(record: records.DecisionMade, intent: ApprovedIntent) -> Approval:
         approved_at=intent.approved_at,
         expires_at=intent.expires_at,
         is_stored=False,
-        is_permitted=False,
-        is_in_flight=False,
+        permitted_at=None,
+        is_answered=False,
         status=None,
         revision=0,
         reported=ZERO,
@@ -229,13 +231,20 @@ def _without(state: GateState, key: ClientOrderId) -> dict[ClientOrderId, Approv
     return {known: kept for known, kept in state.approvals.items() if known != key}
 
 
-def _with_approval(state: GateState, key: ClientOrderId, *, is_permitted: bool, is_in_flight: bool) -> GateState:
-    """Note a permit; an order that was over before its answer came back has nothing to note."""
-    approval = state.approvals.get(key)
+def _with_permit(state: GateState, record: records.PermitLogged) -> GateState:
+    approval = state.approvals.get(record.client_order_id)
     if approval is None:
         return state
-    noted = replace(approval, is_permitted=is_permitted, is_in_flight=is_in_flight)
-    return replace(state, approvals={**state.approvals, key: noted})
+    noted = replace(approval, permitted_at=record.at, is_answered=False)
+    return replace(state, approvals={**state.approvals, record.client_order_id: noted})
+
+
+def _with_answer(state: GateState, record: records.PermitAnswered) -> GateState:
+    """Note a definitive answer; an order that was over before it came has nothing to note."""
+    approval = state.approvals.get(record.client_order_id)
+    if approval is None or record.outcome is PermitOutcome.UNKNOWN:
+        return state
+    return replace(state, approvals={**state.approvals, record.client_order_id: replace(approval, is_answered=True)})
 
 
 def _restricted(state: GateState, causes: tuple[Cause, ...], at: datetime) -> GateState:

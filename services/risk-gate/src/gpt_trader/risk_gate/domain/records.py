@@ -154,6 +154,14 @@ class CommandReceived(Message):
     at: Instant
 
 
+class CommandsLost(Message):
+    """The CONTROL stream ends before commands that were obeyed: its numbers begin anew, and a kill may be gone."""
+
+    kind: Literal["commands_lost"] = "commands_lost"
+    raised: tuple[Cause, ...]
+    at: Instant
+
+
 class Marked(Message):
     """The portfolio was valued: a new day began, or equity reached a new peak."""
 
@@ -186,6 +194,7 @@ Record = Annotated[
     | CauseRaised
     | CauseCleared
     | CommandReceived
+    | CommandsLost
     | Marked
     | Reconciled,
     Field(discriminator="kind"),

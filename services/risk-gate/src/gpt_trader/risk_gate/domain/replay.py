@@ -1,20 +1,15 @@
-"""The journal's decisions made again: the same inputs must give the same bytes, or another policy's verdicts."""
+"""The journal's decisions judged again by other limits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gpt_trader.contracts.decisions import Decision
-from gpt_trader.contracts.message import canonical
-from gpt_trader.risk_gate.domain.decide import decide, request_of
+from gpt_trader.risk_gate.domain.decide import request_of
 from gpt_trader.risk_gate.domain.gate import evolve
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import DecisionMade, Record
 from gpt_trader.risk_gate.domain.review import Review, review
 from gpt_trader.risk_gate.domain.state import GateState
-
-
-class NotReproduced(Exception):
-    """A recorded decision is not what its inputs give; the message names the decision and both hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +20,6 @@ class Rejudged:
     review: Review
 
 
-def replayed(records: Iterable[Record]) -> GateState:
-    """Fold the records, deciding each decision anew; raises NotReproduced at the first that differs."""
-    state = GateState()
-    policy: Policy | None = None
-    adopted = ""
-    for record in records:
-        if state.policy_version != adopted:
-            policy, adopted = Policy.model_validate_json(state.policy_document), state.policy_version
-        if isinstance(record, DecisionMade):
-            _require_same(record, state, policy)
-        state = evolve(state, record)
-    return state
-
-
 def rejudged(records: Iterable[Record], policy: Policy) -> Iterator[Rejudged]:
     """Review each recorded request under another policy, in the state that really was."""
     state = GateState()
@@ -46,12 +27,3 @@ def rejudged(records: Iterable[Record], policy: Policy) -> Iterator[Rejudged]:
         if isinstance(record, DecisionMade):
             yield Rejudged(record.decision, review(request_of(record), state, policy))
         state = evolve(state, record)
-
-
-def _require_same(record: DecisionMade, state: GateState, policy: Policy | None) -> None:
-    if policy is None:
-        raise NotReproduced(f"decision {record.decision.sequence}: no policy was adopted before it")
-    again = decide(request_of(record), state, policy)
-    if canonical(again) != canonical(record):
-        recorded, recomputed = record.decision.hash, again.decision.hash
-        raise NotReproduced(f"decision {record.decision.sequence}: recorded {recorded}, recomputed {recomputed}")

@@ -1,7 +1,7 @@
 """Everything the gate knows; made only by folding records."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import TypeAdapter
@@ -45,10 +45,9 @@ class GateState:
     peak_equity: Decimal | None = None
     mismatches: int = 0
 
-    @property
-    def in_flight(self) -> int:
-        """Creates that left for the venue and have no answer yet."""
-        return sum(approval.is_in_flight for approval in self.approvals.values())
+    def in_flight(self, since: datetime) -> int:
+        """Count the creates let out after `since` that the venue may still accept; older ones have no valid token."""
+        return sum(approval.is_in_flight(since) for approval in self.approvals.values())
 
 
 _STATE = TypeAdapter(GateState)

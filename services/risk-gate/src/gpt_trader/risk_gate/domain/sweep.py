@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from gpt_trader.contracts.account import Cause, TradingStatus
-from gpt_trader.risk_gate.domain.consequences import end_of_day
+from gpt_trader.risk_gate.domain.consequences import end_of_day, halted
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.portfolio import value
 from gpt_trader.risk_gate.domain.records import ApprovalVoided, CauseCleared, CauseRaised, Marked, Record
@@ -25,7 +25,19 @@ def run_out(state: GateState, now: datetime) -> tuple[ApprovalVoided, ...]:
     return tuple(
         ApprovalVoided(client_order_id=key, reason="expired without a permit", at=now)
         for key, kept in state.approvals.items()
-        if kept.is_stored and not kept.is_permitted and now >= kept.expires_at
+        if kept.is_stored and kept.permitted_at is None and now >= kept.expires_at
+    )
+
+
+def followed(state: GateState, code: CauseCode, detail: str, now: datetime, *, is_present: bool) -> tuple[Record, ...]:
+    """Halt while a kill switch is set; once it is gone a plain kill remains, which a reset may end."""
+    if is_present is restricts(state, code, now):
+        return ()
+    if is_present:
+        return (CauseRaised(cause=halted(code, detail, now), at=now),)
+    return (
+        CauseRaised(cause=halted(CauseCode.KILL, f"{detail}, and is gone now", now), at=now),
+        CauseCleared(code=code, product=None, reason="it is gone", at=now),
     )
 
 

@@ -45,9 +45,9 @@ class CauseCode(StrEnum):
 
 _CLEARING = {
     CauseCode.KILL: Clearing.RESET,
-    CauseCode.KILL_KEY: Clearing.RESET,
-    CauseCode.KILL_FILE: Clearing.RESET,
     CauseCode.UNAPPROVED_ORDER: Clearing.RESET,
+    CauseCode.KILL_KEY: Clearing.GATE,
+    CauseCode.KILL_FILE: Clearing.GATE,
     CauseCode.STARTING: Clearing.GATE,
     CauseCode.STATE_STORE: Clearing.GATE,
     CauseCode.CLOCK: Clearing.GATE,

@@ -1,13 +1,13 @@
 """Looks at everything outside that can restrict trading: the state store, the kill key and file, time."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpt_trader.contracts.account import Cause, TradingStatus
 from gpt_trader.risk_gate.domain.consequences import halted, reduce_only
 from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised
-from gpt_trader.risk_gate.domain.sweep import restricts, swept
+from gpt_trader.risk_gate.domain.sweep import followed, restricts, swept
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, worse
 from gpt_trader.risk_gate.ports import StateStore, StoredState, StoreUnavailable
 from gpt_trader.risk_gate.service.ledger import Ledger
@@ -27,6 +27,7 @@ class Degradation:
     market: MarketWatch
     store: StateStore
     kill_file: Path | None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _version: int | None = None
 
     async def run(self) -> None:
@@ -37,8 +38,12 @@ class Degradation:
 
     async def sweep(self) -> None:
         """Look once at everything."""
-        if self.kill_file is not None and self.kill_file.exists():
-            self._halt(CauseCode.KILL_FILE, f"{self.kill_file} exists")
+        async with self.turn:
+            await self._swept()
+
+    async def _swept(self) -> None:
+        is_present = self.kill_file is not None and self.kill_file.exists()
+        self._follow(CauseCode.KILL_FILE, f"the kill file {self.kill_file} was there", is_present=is_present)
         try:
             await self._compare_store()
         except StoreUnavailable as error:
@@ -71,8 +76,8 @@ class Degradation:
 
     async def _compare_store(self) -> None:
         """Write the state over the one last written; anything else found there restricts trading."""
-        if await self.store.kill_requested():
-            self._halt(CauseCode.KILL_KEY, "the kill key is set in the state store")
+        is_present = await self.store.kill_requested()
+        self._follow(CauseCode.KILL_KEY, "the kill key was set in the state store", is_present=is_present)
         stored = await self.store.load()
         found = None if stored is None else stored.version
         if found != self._version:
@@ -92,8 +97,8 @@ class Degradation:
             heartbeat_at=self.ledger.clock.wall(),
         )
 
-    def _halt(self, code: CauseCode, detail: str) -> None:
-        self._raise(halted(code, detail, self.ledger.clock.now()))
+    def _follow(self, code: CauseCode, detail: str, *, is_present: bool) -> None:
+        self.ledger.commit(*followed(self.ledger.state, code, detail, self.ledger.clock.now(), is_present=is_present))
 
     def _restrict(self, code: CauseCode, detail: str) -> None:
         self._raise(reduce_only(code, detail, self.ledger.clock.now()))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.risk_gate.domain import records
@@ -20,11 +21,15 @@ log = logs.get("risk-gate")
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """Holds the one mutable state of the gate. `halted` and `changed` wake those who must act on a change."""
+    """Holds the one mutable state of the gate. `halted` and `changed` wake those who must act on a change.
+
+    `create_life` is the real time after its permit in which the venue may still accept a create.
+    """
 
     journal: Journal
     policy: Policy
     clock: Clock
+    create_life: timedelta
     state: GateState = field(default_factory=GateState)
     halted: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,6 +71,10 @@ class Ledger:
         except TimeoutError:
             return False
         return True
+
+    def in_flight(self) -> int:
+        """Count the creates that the venue may still accept."""
+        return self.state.in_flight(self.clock.now() - self.clock.stretch(self.create_life))
 
     def status(self) -> TradingStatus:
         """Return the global trading state that holds now."""

@@ -8,7 +8,10 @@ from decimal import Decimal
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.decisions import MarketView
 from gpt_trader.contracts.market import BookSummary, FeedStatus, ProductSpec, Tick, Universe
-from gpt_trader.runtime.bus import Bus, Received, decoded
+from gpt_trader.runtime import logs
+from gpt_trader.runtime.bus import Bus, Malformed, OnMessage, Received, decoded
+
+log = logs.get("risk-gate")
 
 
 @dataclass(slots=True)
@@ -29,11 +32,11 @@ class MarketWatch:
         await bus.subscribe(subjects.UNIVERSE, decoded(Universe, self.on_universe))
         last = await bus.last("BOOKS", subjects.UNIVERSE)
         if last is not None and not self.members:
-            await self.on_universe(Universe.decode(last.payload), last)
+            await _read_back(last, decoded(Universe, self.on_universe))
         for product in sorted(self.members):
             feed = await bus.last("BOOKS", subjects.feed(product))
             if feed is not None and product not in self.feeds:
-                await self.on_feed(FeedStatus.decode(feed.payload), feed)
+                await _read_back(feed, decoded(FeedStatus, self.on_feed))
 
     async def on_tick(self, tick: Tick, _received: Received) -> None:
         """Keep the newest tick of its product."""
@@ -64,3 +67,11 @@ class MarketWatch:
     def marks(self, now: datetime, at_most: timedelta) -> Mapping[str, Decimal]:
         """Return the marks that are not older than `at_most`."""
         return {product: tick.mid for product, tick in self.ticks.items() if now - tick.occurred_at <= at_most}
+
+
+async def _read_back(received: Received, read: OnMessage) -> None:
+    """Take what can be read; without the rest its products are unknown, and nothing of them is entered."""
+    try:
+        await read(received)
+    except Malformed as error:
+        log.warning("market_unreadable", subject=received.subject, sequence=received.sequence, reason=str(error))

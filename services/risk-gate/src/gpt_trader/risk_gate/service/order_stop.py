@@ -1,20 +1,32 @@
 """Cancels every open order at the venue, and says so once nothing of ours is on its way any more."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.ports import OutcomeUnknown, Venue, VenueUnavailable
 from gpt_trader.risk_gate.service.ledger import Ledger
-from gpt_trader.risk_gate.service.publisher import Publisher
 from gpt_trader.runtime import logs
 
 log = logs.get("risk-gate")
 
-_DRAIN_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 _AGAIN_SECONDS = 0.2
 _EMPTY_LISTINGS = 2
 """Two, for an order may be on its way into the listing while the first is read."""
+
+
+class Announcements(Protocol):
+    """The gate's word on the trading state; HALTED is the acknowledgement of a kill."""
+
+    def holding_back(self) -> AbstractAsyncContextManager[None]:
+        """Say nothing meanwhile."""
+        ...
+
+    async def publish_state(self) -> None:
+        """Say it now."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,19 +35,22 @@ class OrderStop:
 
     ledger: Ledger
     venue: Venue
-    publisher: Publisher
+    publisher: Announcements
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self) -> None:
-        """On each halt: wait for what is in flight, acknowledge, cancel everything; for ever."""
-        while True:
-            await self.ledger.halted.wait()
-            self.ledger.halted.clear()
-            async with self.publisher.holding_back():
-                if not await self.ledger.until(_nothing_in_flight, _DRAIN_SECONDS):
-                    log.warning("creates_still_in_flight", count=self.ledger.state.in_flight)
-            await self.publisher.publish_state()
-            await self.cancel_all()
+        """On each halt: cancel everything, wait until no create can be accepted any more, acknowledge; for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._cancel_when_wanted())
+            while True:
+                await self.ledger.halted.wait()
+                self.ledger.halted.clear()
+                self._wanted.set()
+                async with self.publisher.holding_back():
+                    await self._drained()
+                await self.publisher.publish_state()
+                self._wanted.set()  # what was accepted meanwhile may have missed the first round
 
     async def cancel_all(self) -> None:
         """Cancel until the venue lists no open order twice in a row."""
@@ -50,6 +65,19 @@ class OrderStop:
                 await asyncio.sleep(_AGAIN_SECONDS if empty < _EMPTY_LISTINGS else 0)
             log.warning("no_open_orders_left")
 
+    async def _drained(self) -> None:
+        """Wait for the end of every create, or until the venue takes its token no longer."""
+        if self.ledger.in_flight():
+            log.warning("creates_in_flight", count=self.ledger.in_flight())
+        while self.ledger.in_flight():
+            await self.ledger.until(lambda _state: not self.ledger.in_flight(), _LOOK_SECONDS)
+
+    async def _cancel_when_wanted(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self.cancel_all()
+
     async def _cancel_once(self) -> int:
         orders = await self.venue.open_orders()
         if orders:
@@ -57,7 +85,3 @@ class OrderStop:
             refused = [outcome.reason for outcome in outcomes if not outcome.is_accepted]
             log.warning("cancels_requested", orders=len(orders), refused=refused)
         return len(orders)
-
-
-def _nothing_in_flight(state: GateState) -> bool:
-    return state.in_flight == 0

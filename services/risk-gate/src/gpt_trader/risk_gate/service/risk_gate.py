@@ -1,7 +1,7 @@
 """What the gate does on each message: signals are judged, reports are folded, commands are obeyed."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gpt_trader.contracts import subjects
@@ -11,21 +11,22 @@ from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.contracts.signals import Action, Signal
 from gpt_trader.risk_gate.domain import commands
 from gpt_trader.risk_gate.domain.checks.case import Request
-from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report
+from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report, reduce_only
 from gpt_trader.risk_gate.domain.reconcile import foreign
-from gpt_trader.risk_gate.domain.records import FillReported, OrderReported
+from gpt_trader.risk_gate.domain.records import CauseRaised, FillReported, OrderReported
 from gpt_trader.risk_gate.domain.sweep import restricts
 from gpt_trader.risk_gate.domain.trading_state import CauseCode
 from gpt_trader.risk_gate.domain.venue import VenueOrder
 from gpt_trader.risk_gate.ports import DropCopy
 from gpt_trader.risk_gate.service import metrics
 from gpt_trader.risk_gate.service.flattening import Flattening
+from gpt_trader.risk_gate.service.kills import Kills
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.permit_desk import PermitDesk
 from gpt_trader.risk_gate.service.verdicts import Verdicts
 from gpt_trader.runtime import logs
-from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Received
+from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Malformed, OnMessage, Received, decoded
 
 log = logs.get("risk-gate")
 
@@ -44,11 +45,31 @@ class RiskGate:
     verdicts: Verdicts
     desk: PermitDesk
     flattening: Flattening
+    kills: Kills = field(default_factory=Kills)
 
     async def on_signal(self, signal: Signal, _received: Received) -> None:
         """Judge one signal and publish the verdict."""
         with metrics.DECISION_SECONDS.time():
             await self.verdicts.give(self._request(signal))
+
+    async def on_fill_message(self, received: Received) -> None:
+        """Count the fill in a message; one that can't be counted leaves the books short, and restricts trading."""
+        await self._reported(received, decoded(Fill, self.on_fill))
+
+    async def on_order_message(self, received: Received) -> None:
+        """Fold the report in a message; one that can't be read may hide an open order, and restricts trading."""
+        await self._reported(received, decoded(OrderEvent, self.on_order))
+
+    async def _reported(self, received: Received, read: OnMessage) -> None:
+        """Read a report of the executor; raises Malformed once it is journaled that there is one we can't use."""
+        try:
+            await read(received)
+        except (Malformed, ArithmeticError) as error:
+            now = self.ledger.clock.now()
+            detail = f"message {received.sequence} on {received.subject} can't be used: {type(error).__name__}"
+            log.warning("report_unusable", subject=received.subject, sequence=received.sequence, reason=str(error))
+            self.ledger.commit(CauseRaised(cause=reduce_only(CauseCode.UNEXPLAINED_FILL, detail, now), at=now))
+            raise Malformed(detail) from error
 
     async def on_order(self, event: OrderEvent, received: Received) -> None:
         """Fold a step of an order's life; a repeated one changes nothing."""
@@ -75,8 +96,19 @@ class RiskGate:
         self.ledger.commit(record)
         log.info("fill_counted", fill_id=fill.fill_id, client_order_id=fill.client_order_id, product=fill.product)
 
+    async def on_kill(self, received: Received) -> None:
+        """Latch a kill the moment it is published; its stored copy follows with its place in the stream."""
+        if not self.kills.hear(self.ledger.clock.wall()):
+            return
+        now = self.ledger.clock.now()
+        if not restricts(self.ledger.state, CauseCode.KILL, now):
+            self.ledger.commit(CauseRaised(cause=commands.kill(received.payload, now), at=now))
+        log.warning("kill_heard")
+
     async def on_control(self, received: Received) -> None:
         """Obey an operator; the kill takes effect before anything else is looked at."""
+        if received.subject == subjects.CONTROL_KILL and (received.sequence or 0) > self.ledger.state.control_sequence:
+            self.kills.read(self.ledger.clock.wall())
         self.obey(received)
 
     def obey(self, received: Received) -> None:

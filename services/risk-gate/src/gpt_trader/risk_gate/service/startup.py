@@ -1,5 +1,6 @@
 """From what is on disk and on the bus to a gate that may decide: the only way it ever starts."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gpt_trader.contracts import subjects
@@ -7,12 +8,12 @@ from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, SignedIntent
 from gpt_trader.contracts.message import digest
-from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.risk_gate.domain import records
-from gpt_trader.risk_gate.domain.consequences import reduce_only
+from gpt_trader.risk_gate.domain.consequences import halted, reduce_only
 from gpt_trader.risk_gate.domain.records import (
     ApprovalVoided,
     CauseRaised,
+    CommandsLost,
     DecisionMade,
     EpochClaimed,
     IntentStored,
@@ -22,7 +23,7 @@ from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.risk_gate import RiskGate
 from gpt_trader.risk_gate.service.verdicts import signed
 from gpt_trader.runtime import logs
-from gpt_trader.runtime.bus import Bus, Received
+from gpt_trader.runtime.bus import Bus, Malformed, Received
 from gpt_trader.runtime.signing import Signer
 
 log = logs.get("risk-gate")
@@ -111,7 +112,13 @@ class Startup:
         log.info("epoch_claimed", epoch=epoch, sequence=stored)
 
     async def _obeyed(self) -> None:
-        """Read every command that came while we were down: a kill among them holds."""
+        """Read every command that came while we were down: a kill among them holds, and so does one that was lost."""
+        last = await self.bus.last("CONTROL", ">")
+        newest, obeyed = 0 if last is None else last.sequence or 0, self.ledger.state.control_sequence
+        if newest < obeyed:
+            now = self.ledger.clock.now()
+            detail = f"CONTROL ends at {newest}, the journal knows {obeyed}: commands were lost"
+            self.ledger.commit(CommandsLost(raised=(halted(CauseCode.KILL, detail, now),), at=now))
         start = self.ledger.state.control_sequence + 1
         async for received in self.bus.history("CONTROL", start_sequence=start):
             self.gate.obey(received)
@@ -125,12 +132,14 @@ class Startup:
         for entry in self.ledger.journal.entries():
             record = records.parse(entry.payload) if entry.kind == "decision_made" else None
             if isinstance(record, DecisionMade) and record.decision.sequence > published:
-                await self.gate.verdicts.publish(record)
+                await self.gate.verdicts.outbox.publish(record.decision)
 
     async def _caught_up(self) -> None:
         """Fold the fills and reports that came while we were down; what the durables bring again is known then."""
         state = self.ledger.state
         async for received in self.bus.history("FILLS", start_sequence=state.fills_sequence + 1):
-            await self.gate.on_fill(Fill.decode(received.payload), received)
+            with suppress(Malformed):
+                await self.gate.on_fill_message(received)
         async for received in self.bus.history("ORDERS", start_sequence=state.orders_sequence + 1):
-            await self.gate.on_order(OrderEvent.decode(received.payload), received)
+            with suppress(Malformed):
+                await self.gate.on_order_message(received)

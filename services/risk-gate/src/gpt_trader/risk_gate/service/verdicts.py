@@ -1,4 +1,4 @@
-"""Gives verdicts one after the other: decided, on disk, stored as an intent, published as a decision."""
+"""Gives verdicts one after the other: decided, on disk, stored as an intent, and left to be published."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,17 +10,15 @@ from gpt_trader.contracts.message import digest
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.decide import decide
 from gpt_trader.risk_gate.domain.records import DecisionMade, IntentStored
+from gpt_trader.risk_gate.ports import Streams
 from gpt_trader.risk_gate.service import metrics
 from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.outbox import BusBehindJournal, Outbox
 from gpt_trader.runtime import logs
-from gpt_trader.runtime.bus import Bus, BusUnavailable, PublishUnknown
+from gpt_trader.runtime.bus import BusUnavailable, PublishUnknown
 from gpt_trader.runtime.signing import Signer
 
 log = logs.get("risk-gate")
-
-
-class BusBehindJournal(Exception):
-    """The journal holds what the bus does not: the process ends, for a start brings both together."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,37 +26,33 @@ class Verdicts:
     """One verdict at a time, so that the chain of intents and the stream agree."""
 
     ledger: Ledger
-    bus: Bus
+    bus: Streams
+    outbox: Outbox
     signer: Signer
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def give(self, request: Request) -> DecisionMade:
-        """Decide and publish; raises BusBehindJournal if the bus fails after the record is on disk."""
+        """Decide, and send the intent on its way; raises BusBehindJournal if the bus does not keep it."""
         async with self.turn:
             record = decide(request, self.ledger.state, self.ledger.policy)
             self.ledger.commit(record)
             _count(record)
-            try:
-                if record.intent is not None:
-                    await self._store(record.intent)
-                await self.publish(record)
-            except (BusUnavailable, PublishUnknown) as error:
-                raise BusBehindJournal(f"decision {record.decision.sequence}: {error}") from error
+            if record.intent is not None:
+                await self._store(record.intent)
+            await self.outbox.put(record.decision)
         return record
-
-    async def publish(self, record: DecisionMade) -> None:
-        """Publish a decision; the same one twice is stored once."""
-        decision = record.decision
-        await self.bus.store(subjects.decisions(decision.product), decision, message_id=decision.hash)
 
     async def _store(self, intent: ApprovedIntent) -> None:
         payload = intent.encode()
-        sequence = await self.bus.store(
-            subjects.intents_approved(intent.product),
-            signed(payload, self.signer),
-            message_id=intent.intent_id,
-            expect_last_sequence=intent.stream_sequence - 1,
-        )
+        try:
+            sequence = await self.bus.store(
+                subjects.intents_approved(intent.product),
+                signed(payload, self.signer),
+                message_id=intent.intent_id,
+                expect_last_sequence=intent.stream_sequence - 1,
+            )
+        except (BusUnavailable, PublishUnknown) as error:
+            raise BusBehindJournal(f"intent {intent.intent_id}: {error}") from error
         stored = IntentStored(
             client_order_id=intent.client_order_id,
             stream_sequence=sequence,
