@@ -22,15 +22,6 @@ NOT_IMPORTED = {
 }
 
 
-UNDECLARED = {"executor", "lab", "risk-gate"}
-DECLARING = [
-    pytest.param(member, id=member.name, marks=pytest.mark.xfail(reason="comes along with the runtime only"))
-    if member.name in UNDECLARED
-    else pytest.param(member, id=member.name)
-    for member in MEMBERS
-]
-
-
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -61,7 +52,7 @@ def providers(module: str) -> set[str]:
     return {normal(name) for name in PROVIDERS.get(top, ())}
 
 
-@pytest.mark.parametrize("member", DECLARING)
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
 def test_every_import_is_declared(member: Path) -> None:
     known = declared(member) | {normal(project(member)["name"])}
 
