@@ -22,9 +22,8 @@ from gpt_trader.risk_gate.adapters.jwt import Tokens
 from gpt_trader.risk_gate.adapters.keyfile import load_exchange_key
 from gpt_trader.risk_gate.adapters.tls import client_context
 from gpt_trader.risk_gate.domain import records
-from gpt_trader.risk_gate.domain.gate import folded
-from gpt_trader.risk_gate.domain.replay import replayed
-from gpt_trader.risk_gate.domain.state import GateState, fingerprint
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.replay import rejudged
 from gpt_trader.runtime.journal import Verified, read, verify
 from gpt_trader.runtime.secret_files import read_secret
 
@@ -54,7 +53,10 @@ async def test_a_signal_becomes_one_filled_order_and_a_position_that_exits_again
         assert "signal_id_is_first" in {check.rule for check in repeated.failures}
         assert isinstance(verify(stack.manifest.gate_journal), Verified)
         written = journaled(stack)
-        assert fingerprint(replayed(written)) == fingerprint(folded(written, GateState()))
+        limits = next(record.document for record in written if isinstance(record, records.PolicyAdopted))
+        again = list(rejudged(written, Policy.model_validate_json(limits)))
+        assert again
+        assert all(one.review.checks() == one.decision.checks for one in again)
 
 
 async def test_a_kill_is_latched_over_a_crash_until_a_reset_and_a_flatten_works_meanwhile(tmp_path: Path) -> None:

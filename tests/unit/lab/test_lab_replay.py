@@ -29,8 +29,6 @@ from gpt_trader.lab.domain.comparison import Comparison
 from gpt_trader.lab.domain.gate import linked
 from gpt_trader.lab.ports import Unreadable
 from gpt_trader.lab.service import Run, replayed
-from gpt_trader.risk_gate.domain.records import DecisionMade, parse
-from gpt_trader.risk_gate.domain.replay import replayed as replayed_gate
 from gpt_trader.runtime.clock import SystemClock
 from gpt_trader.runtime.journal import Journal, read
 from gpt_trader.runtime.recording import recorded, recorder
@@ -83,14 +81,6 @@ def test_the_chain_is_linked_as_the_journal_links_it(tmp_path: Path) -> None:
         entries = journal.append_all([("one", {"b": Decimal("1.50"), "a": START}), ("two", {"c": [1, "x"]})])
 
     assert [linked(entry, entry.payload, entry.previous) for entry in entries] == [entry.hash for entry in entries]
-
-
-def test_decisions_can_be_checked_from_the_journal_alone(traded: Path) -> None:
-    records = [parse(entry.payload) for entry in read(traded / GATE_JOURNAL)]
-
-    state = replayed_gate(records)
-
-    assert state.decisions == sum(isinstance(record, DecisionMade) for record in records)
 
 
 def with_confidence_of(clockwork: Any) -> Strategies:
