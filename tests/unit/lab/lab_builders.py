@@ -268,7 +268,7 @@ def a_restless_day(run_dir: Path, policy: Policy | None = None, wishes: int = 90
     """Ask for something every few seconds, wise or not, so that much is denied for many reasons."""
     with a_day(run_dir, policy=policy) as day:
         for number in range(1, wishes):
-            day.now = START + number * 7 * timedelta(seconds=1 + number % 3)
+            day.now += timedelta(seconds=3 + 4 * (number % 5))
             day.tick = a_tick(price_at(number), number, day.now)
             is_exit = number % 4 == 3
             reference = day.tick.mid * (D("1.03") if number % 11 == 0 else 1)
