@@ -145,7 +145,11 @@ def test_every_cause_is_documented_with_who_may_end_it() -> None:
     ends = {cells[1].strip(" `"): cells[4].strip() for cells in rows if len(cells) == 7 and "`" in cells[1]}
 
     assert sorted(ends) == sorted(CauseCode)
-    words = {"gate": {"gate", "time", "gate, leaving `kill`"}, "operator": {"resume", "time, resume"}, "reset": {"reset"}}
+    words = {
+        "gate": {"gate", "time", "gate, leaving `kill`"},
+        "operator": {"resume", "time, resume"},
+        "reset": {"reset"},
+    }
     assert not [code for code, end in ends.items() if end not in words[clearing_of(code)]]
 
 
