@@ -77,7 +77,7 @@ def load_policy(path: Path) -> Policy:
     """Read the limits; SystemExit(2) names file, field and reason of everything that is missing or wrong."""
     try:
         document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         _refuse([f"{path}: {error}"])
     try:
         return Policy.model_validate(document)
