@@ -1,7 +1,9 @@
 """The journal is the state: what is written down gives the same decisions, bytes and hashes again."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 from gate_builders import (
     BTC,
@@ -22,6 +24,7 @@ from gpt_trader.contracts.signals import Action
 from gpt_trader.risk_gate.domain import records
 from gpt_trader.risk_gate.domain.decide import decide, is_sealed, request_of
 from gpt_trader.risk_gate.domain.gate import evolve, folded
+from gpt_trader.risk_gate.domain.history import History, Paced
 from gpt_trader.risk_gate.domain.records import (
     DecisionMade,
     EpochClaimed,
@@ -126,3 +129,29 @@ def test_the_same_record_twice_changes_what_must_not_repeat_only_once() -> None:
 
     assert again.portfolio == state.portfolio
     assert again.fills == state.fills
+
+
+def test_counts_over_a_window_are_those_of_the_approvals_in_it() -> None:
+    rng = Random(7)
+    history, at = History(), NOW
+    for number in range(300):
+        at += timedelta(seconds=rng.choice((0, 1, 30, 900)))
+        last = history.paced[-1] if history.paced else None
+        is_entry, is_trade = rng.random() < 0.5, rng.random() < 0.8
+        paced = Paced(
+            at=at, product=BTC, is_entry=is_entry, is_trade=is_trade, content=f"c{number % 5}", kind=f"k{number % 3}",
+            trades_so_far=is_trade + (last.trades_so_far if last else 0),
+            entries_so_far=is_entry + (last.entries_so_far if last else 0),
+            entry_notional_before=D(0), entry_notional_so_far=D(0),
+        )  # fmt: skip
+        history = history.with_approval(paced)
+
+    for seconds in (0, 1, 60, 3600, 40_000, 86_400):
+        start = at - timedelta(seconds=seconds)
+        recent = [paced for paced in history.paced if paced.at > start]
+        assert history.approvals_since(start) == len(recent)
+        assert history.trades_since(start) == sum(paced.is_trade for paced in recent)
+        assert history.entries_since(start) == sum(paced.is_entry for paced in recent)
+        contents = tuple(paced.content for paced in recent if paced.kind == "k1")
+        assert history.of_kind("k1").since(start) == contents
+        assert history.of_kind("k1").count_since(start) == len(contents)

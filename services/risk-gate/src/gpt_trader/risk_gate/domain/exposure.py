@@ -54,9 +54,9 @@ class Approval:
     @property
     def remaining(self) -> Decimal:
         """Quantity that may still change the position."""
-        if self.status is not None and self.status.is_terminal:
-            return max(self.reported - self.counted, ZERO)
-        return max(self.quantity - self.counted, ZERO)
+        is_ended = self.status is not None and self.status.is_terminal
+        left = (self.reported if is_ended else self.quantity) - self.counted
+        return max(left, ZERO)
 
     @property
     def is_over(self) -> bool:
@@ -112,11 +112,17 @@ def worst_case(portfolio: Portfolio, approvals: Approvals, marks: Mapping[str, D
 
 def open_exits(approvals: Approvals, product: str) -> Decimal:
     """Quantity that open sells of a product may still take from the position."""
-    sells = [entry for entry in approvals.values() if entry.product == product and entry.side is Side.SELL]
-    return sum((entry.remaining for entry in sells), ZERO) if sells else ZERO
+    taken = ZERO
+    for approval in approvals.values():
+        if approval.side is Side.SELL and approval.product == product:
+            taken += approval.remaining
+    return taken
 
 
 def reserved_cash(approvals: Approvals) -> Decimal:
     """Cash that open buys may still take."""
-    buys = [entry for entry in approvals.values() if entry.side is Side.BUY]
-    return sum((entry.worst_notional for entry in buys), ZERO) if buys else ZERO
+    taken = ZERO
+    for approval in approvals.values():
+        if approval.side is Side.BUY:
+            taken += approval.worst_notional
+    return taken

@@ -94,14 +94,18 @@ def _decided(state: GateState, record: records.DecisionMade) -> GateState:
 def _approved(state: GateState, record: records.DecisionMade, intent: ApprovedIntent) -> GateState:
     signal = record.decision.signal
     is_entry = intent.purpose.is_entry
-    before = state.history.paced[-1].entry_notional_so_far if state.history.paced else ZERO
+    is_trade = intent.purpose in {Purpose.ENTRY, Purpose.EXIT}
+    last = state.history.paced[-1] if state.history.paced else None
+    before = ZERO if last is None else last.entry_notional_so_far
     paced = Paced(
         at=intent.approved_at,
         product=intent.product,
         is_entry=is_entry,
-        is_trade=intent.purpose in {Purpose.ENTRY, Purpose.EXIT},
+        is_trade=is_trade,
         content=content_of(signal),
         kind=kind_of(signal),
+        trades_so_far=is_trade + (0 if last is None else last.trades_so_far),
+        entries_so_far=is_entry + (0 if last is None else last.entries_so_far),
         entry_notional_before=before,
         entry_notional_so_far=before + intent.reserved_notional if is_entry else before,
     )

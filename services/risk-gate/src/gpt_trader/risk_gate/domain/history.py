@@ -1,7 +1,8 @@
 """What pacing, cooldowns and escalation count: approvals, closings, refusals; all in time order, kept for a day."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paced:
-    """One approval; the entry notional is summed over all time, so that a window's sum is a difference."""
+    """One approval. What is so far counts from the beginning, itself included: a window's count is a difference."""
 
     at: datetime
     product: str
@@ -21,8 +22,34 @@ class Paced:
     is_trade: bool
     content: str
     kind: str
+    trades_so_far: int
+    entries_so_far: int
     entry_notional_before: Decimal
     entry_notional_so_far: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The approvals of one kind: when they were, and what each asked for."""
+
+    at: tuple[datetime, ...] = ()
+    contents: tuple[str, ...] = ()
+
+    def since(self, start: datetime) -> tuple[str, ...]:
+        """Return what those later than `start` asked for."""
+        return self.contents[bisect_right(self.at, start) :]
+
+    def count_since(self, start: datetime) -> int:
+        """Count those later than `start`."""
+        return len(self.at) - bisect_right(self.at, start)
+
+    def with_approval(self, paced: Paced) -> "Alike":
+        """Remember an approval; drop what no window reaches any more."""
+        kept = bisect_right(self.at, paced.at - KEPT)
+        return Alike((*self.at[kept:], paced.at), (*self.contents[kept:], paced.content))
+
+
+_NOTHING = Alike()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +73,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The recent past that rules look back on."""
+    """The recent past that rules look back on. `times` are those of `paced`; `alike` is keyed by kind."""
 
     paced: tuple[Paced, ...] = ()
+    times: tuple[datetime, ...] = ()
+    alike: Mapping[str, Alike] = field(default_factory=dict)
     closings: tuple[Closing, ...] = ()
     infrastructure_denials: tuple[Moment, ...] = ()
     rejections: tuple[Moment, ...] = ()
@@ -56,17 +85,32 @@ class History:
 
     def since(self, start: datetime) -> tuple[Paced, ...]:
         """Approvals later than `start`."""
-        if not self.paced or self.paced[-1].at <= start:
+        if not self.times or self.times[-1] <= start:
             return ()
-        return self.paced[bisect_right(self.paced, start, key=_at) :]
+        return self.paced[bisect_right(self.times, start) :]
+
+    def approvals_since(self, start: datetime) -> int:
+        """Count the approvals later than `start`."""
+        return len(self.times) - bisect_right(self.times, start)
+
+    def trades_since(self, start: datetime) -> int:
+        """Count the trades approved later than `start`."""
+        first = self._first_since(start)
+        return self.paced[-1].trades_so_far - first.trades_so_far + first.is_trade if first else 0
+
+    def entries_since(self, start: datetime) -> int:
+        """Count the entries approved later than `start`."""
+        first = self._first_since(start)
+        return self.paced[-1].entries_so_far - first.entries_so_far + first.is_entry if first else 0
 
     def entry_notional_since(self, start: datetime) -> Decimal:
         """Worst-case notional of the entries approved later than `start`."""
-        if not self.paced or self.paced[-1].at <= start:
-            return ZERO
-        first = bisect_right(self.paced, start, key=_at)
-        before = self.paced[first - 1].entry_notional_so_far if first else self.paced[0].entry_notional_before
-        return self.paced[-1].entry_notional_so_far - before
+        first = self._first_since(start)
+        return self.paced[-1].entry_notional_so_far - first.entry_notional_before if first else ZERO
+
+    def of_kind(self, kind: str) -> Alike:
+        """Return the approvals of a kind."""
+        return self.alike.get(kind, _NOTHING)
 
     def losses_in_a_row(self) -> tuple[int, datetime | None]:
         """Count the closings with a loss since the last one without, and when the last was."""
@@ -86,7 +130,13 @@ class History:
 
     def with_approval(self, paced: Paced) -> "History":
         """Remember an approval; drop what no window reaches any more."""
-        return replace(self, paced=(*self.since(paced.at - KEPT), paced))
+        kept = bisect_right(self.times, paced.at - KEPT)
+        return replace(
+            self,
+            paced=(*self.paced[kept:], paced),
+            times=(*self.times[kept:], paced.at),
+            alike={**self.alike, paced.kind: self.alike.get(paced.kind, _NOTHING).with_approval(paced)},
+        )
 
     def with_closing(self, closing: Closing) -> "History":
         """Add a fill's result to its closing order, which moves to the end."""
@@ -95,14 +145,15 @@ class History:
         summed = closing if known is None else replace(closing, pnl=closing.pnl + known.pnl)
         return replace(self, closings=(*others, summed))
 
+    def _first_since(self, start: datetime) -> Paced | None:
+        if not self.times or self.times[-1] <= start:
+            return None
+        return self.paced[bisect_right(self.times, start)]
+
 
 def later_than(moments: tuple[Moment, ...], start: datetime) -> tuple[Moment, ...]:
     """Keep the moments after `start`."""
     return moments[bisect_right(moments, start, key=_moment_at) :]
-
-
-def _at(paced: Paced) -> datetime:
-    return paced.at
 
 
 def _moment_at(moment: Moment) -> datetime:

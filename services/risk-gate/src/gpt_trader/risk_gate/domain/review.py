@@ -96,12 +96,14 @@ def _account(request: Request, state: GateState, policy: Policy, mark: Decimal |
     product = request.signal.product
     marks = request.marks if mark is None else {**request.marks, product: mark}
     valuation = value(state.portfolio, marks, policy.quote_currency)
+    exposure = worst_case(state.portfolio, state.approvals, marks) if valuation is not None else None
+    reserved = reserved_cash(state.approvals) if exposure is None else exposure.reserved
     return Account(
         equity=valuation.equity if valuation is not None else None,
-        exposure=worst_case(state.portfolio, state.approvals, marks) if valuation is not None else None,
+        exposure=exposure,
         position=state.portfolio.quantity(product),
         exits=open_exits(state.approvals, product),
-        cash=state.portfolio.cash.get(policy.quote_currency, ZERO) - reserved_cash(state.approvals),
+        cash=state.portfolio.cash.get(policy.quote_currency, ZERO) - reserved,
     )
 
 

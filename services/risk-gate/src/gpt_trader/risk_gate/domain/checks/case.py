@@ -68,8 +68,9 @@ class Case:
     sizing: tuple[SizingStep, ...]
 
 
-Finding = tuple[bool, str, str]
-"""Whether the rule holds, the measured value, the limit."""
+Measure = str | int | Decimal | timedelta
+Finding = tuple[bool, Measure, Measure]
+"""Whether the rule holds, the measured value, the limit; turned into text only when it is reported."""
 
 Judge = Callable[[Case], Finding]
 
@@ -87,24 +88,29 @@ NO: Finding = (False, "no", "yes")
 
 def at_most(value: Decimal, limit: Decimal) -> Finding:
     """Hold up to and including the limit."""
-    return value <= limit, str(value), str(limit)
+    return value <= limit, value, limit
 
 
 def at_least(value: Decimal, limit: Decimal) -> Finding:
     """Hold down to and including the limit."""
-    return value >= limit, str(value), str(limit)
+    return value >= limit, value, limit
 
 
 def below(count: int, limit: int) -> Finding:
     """Hold while one more stays within the limit."""
-    return count < limit, str(count), str(limit)
+    return count < limit, count, limit
 
 
 def elapsed(since: datetime | None, now: datetime, rest: timedelta) -> Finding:
     """Hold once `rest` has passed, or if there is nothing to rest from."""
     if since is None:
-        return True, "never", seconds(rest)
-    return now - since >= rest, seconds(now - since), seconds(rest)
+        return True, "never", rest
+    return now - since >= rest, now - since, rest
+
+
+def written(measure: Measure) -> str:
+    """Write a measured value or a limit for the record."""
+    return seconds(measure) if isinstance(measure, timedelta) else str(measure)
 
 
 def seconds(span: timedelta) -> str:

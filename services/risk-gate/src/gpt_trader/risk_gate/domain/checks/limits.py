@@ -113,4 +113,4 @@ def _rolling(case: Case, window: timedelta, limit: Decimal) -> Finding:
 
 
 def _under(value: Decimal, limit: Decimal) -> Finding:
-    return value < limit, str(value), str(limit)
+    return value < limit, value, limit

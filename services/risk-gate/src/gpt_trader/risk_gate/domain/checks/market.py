@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, at_least, at_most, missing, seconds
+from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, at_least, at_most, missing
 from gpt_trader.risk_gate.domain.increments import ONE, ZERO
 from gpt_trader.risk_gate.domain.pricing import distance_bps
 
@@ -41,7 +41,7 @@ def mark_is_fresh(case: Case) -> Finding:
         return missing("a mark")
     limit = case.policy.marks.stale_seconds
     is_fresh = -case.policy.signals.max_clock_skew_seconds <= case.mark_age <= limit
-    return is_fresh, seconds(case.mark_age), seconds(limit)
+    return is_fresh, case.mark_age, limit
 
 
 def feed_is_clean(case: Case) -> Finding:
@@ -88,7 +88,7 @@ def book_is_fresh(case: Case) -> Finding:
         return missing("a book")
     age = case.now - case.book.occurred_at
     limit = case.policy.marks.stale_seconds
-    return -case.policy.signals.max_clock_skew_seconds <= age <= limit, seconds(age), seconds(limit)
+    return -case.policy.signals.max_clock_skew_seconds <= age <= limit, age, limit
 
 
 def impact_is_small(case: Case) -> Finding:
@@ -98,8 +98,8 @@ def impact_is_small(case: Case) -> Finding:
     impact = _impact_bps(case)
     limit = case.policy.prices.impact_bps
     if impact is None:
-        return False, "beyond the book", str(limit)
-    return impact < limit, str(impact), str(limit)
+        return False, "beyond the book", limit
+    return impact < limit, impact, limit
 
 
 def depth_is_enough(case: Case) -> Finding:

@@ -27,7 +27,7 @@ def quantity_is_on_increment(case: Case) -> Finding:
     )
     least = spec.base_increment if is_whole_exit else spec.base_min_size
     is_valid = least <= case.quantity <= spec.base_max_size and case.quantity % spec.base_increment == ZERO
-    return is_valid, str(case.quantity), str(least)
+    return is_valid, case.quantity, least
 
 
 def price_is_on_increment(case: Case) -> Finding:
@@ -35,7 +35,7 @@ def price_is_on_increment(case: Case) -> Finding:
     if case.spec is None or case.limit_price is None:
         return missing("a price")
     is_valid = case.limit_price > ZERO and case.limit_price % case.spec.price_increment == ZERO
-    return is_valid, str(case.limit_price), str(case.spec.price_increment)
+    return is_valid, case.limit_price, case.spec.price_increment
 
 
 def notional_reaches_minimum(case: Case) -> Finding:
@@ -63,5 +63,5 @@ def order_only_reduces(case: Case) -> Finding:
     if case.purpose is Purpose.ENTRY:
         return YES
     if case.account.position * case.signal.side.sign >= ZERO:
-        return False, str(case.account.position), "an opposite position"
+        return False, case.account.position, "an opposite position"
     return at_most(case.quantity, abs(case.account.position) - case.account.exits)

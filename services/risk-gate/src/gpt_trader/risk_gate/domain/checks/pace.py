@@ -1,33 +1,32 @@
 """G11-G13, G19: how often, how soon after what, and at which hours."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from gpt_trader.risk_gate.domain.checks.case import YES, Case, Finding, below, elapsed
 from gpt_trader.risk_gate.domain.checks.standing import kind_of
 
-_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+_MICROSECOND, _SECOND, _MINUTE, _HOUR = (
+    timedelta(microseconds=1),
+    timedelta(seconds=1),
+    timedelta(minutes=1),
+    timedelta(hours=1),
+)
 
 
 def trades_per_day_are_few(case: Case) -> Finding:
     """Orders approved since the start of the UTC day."""
-    today = case.now.date()
-    count = 0
-    for paced in reversed(case.state.history.paced):
-        if paced.at.date() != today:
-            break
-        count += paced.is_trade
-    return below(count, case.policy.frequency.trades_per_day)
+    before_today = case.now.replace(hour=0, minute=0, second=0, microsecond=0) - _MICROSECOND
+    return below(case.state.history.trades_since(before_today), case.policy.frequency.trades_per_day)
 
 
 def trades_per_hour_are_few(case: Case) -> Finding:
     """Orders approved within an hour."""
-    return below(_trades_since(case, case.now - _HOUR), case.policy.frequency.trades_per_hour)
+    return below(case.state.history.trades_since(case.now - _HOUR), case.policy.frequency.trades_per_hour)
 
 
 def entries_per_hour_are_few(case: Case) -> Finding:
     """Entries approved within an hour."""
-    recent = case.state.history.since(case.now - _HOUR)
-    return below(sum(paced.is_entry for paced in recent), case.policy.frequency.entries_per_hour)
+    return below(case.state.history.entries_since(case.now - _HOUR), case.policy.frequency.entries_per_hour)
 
 
 def trades_are_apart(case: Case) -> Finding:
@@ -50,14 +49,14 @@ def product_has_rested(case: Case) -> Finding:
 
 def messages_per_second_are_few(case: Case) -> Finding:
     """Approvals of any purpose within a second."""
-    recent = case.state.history.since(case.now - _SECOND)
-    return below(len(recent), case.policy.frequency.messages_per_second)
+    recent = case.state.history.approvals_since(case.now - _SECOND)
+    return below(recent, case.policy.frequency.messages_per_second)
 
 
 def messages_per_minute_are_few(case: Case) -> Finding:
     """Approvals of any purpose within a minute."""
-    recent = case.state.history.since(case.now - _MINUTE)
-    return below(len(recent), case.policy.frequency.messages_per_minute)
+    recent = case.state.history.approvals_since(case.now - _MINUTE)
+    return below(recent, case.policy.frequency.messages_per_minute)
 
 
 def losses_in_a_row_have_passed(case: Case) -> Finding:
@@ -83,9 +82,8 @@ def product_has_cooled_down(case: Case) -> Finding:
 def order_is_not_repeating(case: Case) -> Finding:
     """Require that the same strategy does not do the same thing over and over."""
     repeats = case.policy.repeats
-    recent = case.state.history.since(case.now - repeats.window_seconds)
-    kind = kind_of(case.signal) if recent else ""
-    return below(sum(paced.kind == kind for paced in recent), repeats.same_orders)
+    alike = case.state.history.of_kind(kind_of(case.signal))
+    return below(alike.count_since(case.now - repeats.window_seconds), repeats.same_orders)
 
 
 def window_is_open(case: Case) -> Finding:
@@ -96,7 +94,3 @@ def window_is_open(case: Case) -> Finding:
     start, end, at = window.from_utc, window.to_utc, case.now.time()
     is_open = start == end or (start <= at < end if start < end else at >= start or at < end)
     return YES if is_open else (False, at.isoformat(), f"{start.isoformat()}-{end.isoformat()}")
-
-
-def _trades_since(case: Case, start: datetime) -> int:
-    return sum(paced.is_trade for paced in case.state.history.since(start))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
-from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, seconds
+from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.trading_state import allows, phrase
 
@@ -18,13 +18,13 @@ def signal_is_fresh(case: Case) -> Finding:
     age = case.now - case.signal.created_at
     limits = case.policy.signals
     is_fresh = -limits.max_clock_skew_seconds <= age <= limits.max_age_seconds
-    return is_fresh, seconds(age), seconds(limits.max_age_seconds)
+    return is_fresh, age, limits.max_age_seconds
 
 
 def signal_has_not_expired(case: Case) -> Finding:
     """Judged before its expiry."""
     left = case.signal.expires_at - case.now
-    return left > _NO_TIME, seconds(left), "0"
+    return left > _NO_TIME, left, _NO_TIME
 
 
 def signal_id_is_first(case: Case) -> Finding:
@@ -34,11 +34,9 @@ def signal_id_is_first(case: Case) -> Finding:
 
 def content_is_first(case: Case) -> Finding:
     """Require that the same wish was not approved a moment ago."""
-    recent = case.state.history.since(case.now - case.policy.signals.duplicate_window_seconds)
-    if not recent:
-        return YES
-    content = content_of(case.signal)
-    return NO if any(paced.content == content for paced in recent) else YES
+    start = case.now - case.policy.signals.duplicate_window_seconds
+    alike = case.state.history.of_kind(kind_of(case.signal)).since(start)
+    return NO if alike and content_of(case.signal) in alike else YES
 
 
 def side_fits_action(case: Case) -> Finding:
@@ -58,10 +56,10 @@ def state_allows(case: Case) -> Finding:
 
 def nothing_is_unknown(case: Case) -> Finding:
     """No order of the product has an unknown outcome."""
-    approvals = case.state.approvals.values()
-    product = case.signal.product
-    is_open = any(kept.status is OrderStatus.UNKNOWN and kept.product == product for kept in approvals)
-    return NO if is_open else YES
+    for kept in case.state.approvals.values():
+        if kept.status is OrderStatus.UNKNOWN and kept.product == case.signal.product:
+            return NO
+    return YES
 
 
 def content_of(signal: Signal) -> str:

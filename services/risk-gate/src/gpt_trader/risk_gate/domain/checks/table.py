@@ -6,7 +6,7 @@ from decimal import DecimalException
 from gpt_trader.contracts.decisions import CheckResult, Outcome
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.domain.checks import limits, market, order, pace, standing
-from gpt_trader.risk_gate.domain.checks.case import ALL, ENTRIES, EXITS, ORDINARY, YES, Case, Finding, Judge
+from gpt_trader.risk_gate.domain.checks.case import ALL, ENTRIES, EXITS, ORDINARY, YES, Case, Finding, Judge, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Check:
 def _row(check: str, judge: Judge, unit: str, applies_to: tuple[Purpose, ...]) -> Check:
     rule = judge.__name__
     skipped = CheckResult(check, rule, Outcome.SKIPPED, "", "", unit)
-    passed = CheckResult(check, rule, Outcome.PASSED, YES[1], YES[2], unit)
+    passed = CheckResult(check, rule, Outcome.PASSED, written(YES[1]), written(YES[2]), unit)
     return Check(check, rule, judge, unit, applies_to, skipped, passed)
 
 
@@ -127,7 +127,8 @@ def _result(check: Check, found: Finding | None) -> CheckResult:
     if found is YES:
         return check.passed
     holds, value, limit = found
-    return CheckResult(check.check, check.rule, Outcome.PASSED if holds else Outcome.FAILED, value, limit, check.unit)
+    outcome = Outcome.PASSED if holds else Outcome.FAILED
+    return CheckResult(check.check, check.rule, outcome, written(value), written(limit), check.unit)
 
 
 def is_infrastructure(checks: tuple[CheckResult, ...]) -> bool:
