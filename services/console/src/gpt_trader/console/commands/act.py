@@ -77,6 +77,7 @@ def _order(run_dir: Path, subject: str, command: OperatorCommand, product: str |
 
         await bus.subscribe(subjects.STATE_TRADING, decoded(TradingState, on_state))
         await bus.store(subject, command, message_id=f"{subject} {clock.wall().isoformat()}")
+        typer.echo("recorded on the bus; waiting for the risk gate ...", err=True)
         return await first(done, "answer of the risk gate; the command is recorded and holds once the gate is back")
 
     return on_the_bus(run_dir, work)

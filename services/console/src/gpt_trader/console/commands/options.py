@@ -22,8 +22,8 @@ RunDir = Annotated[Path, typer.Option(help="Folder of the run to work with.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded with the command.")]
 
-PATIENCE = 5.0
-"""Seconds to wait for the gate's answer before saying that it did not come."""
+PATIENCE = 25.0
+"""Seconds to wait for the gate's answer: a kill is acknowledged only when no create can follow, at most 22 s."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
