@@ -19,8 +19,9 @@ from gpt_trader.contracts.message import GENESIS_HASH
 from gpt_trader.contracts.orders import Fill
 from gpt_trader.contracts.subjects import Zone, candles, decisions, fills, ticks
 from gpt_trader.learning.adapters.tables import opened
+from gpt_trader.learning.domain.counterfactuals import Counterfactual
 from gpt_trader.learning.domain.records import Kind
-from gpt_trader.learning.queries import closed_trades, decision_by_id, guard_report
+from gpt_trader.learning.queries import closed_trades, guard_report
 from gpt_trader.runtime.bus import Bus, connect
 
 PRODUCT = "BTC-USD"
@@ -271,10 +272,10 @@ async def test_what_was_followed_when_killed_is_followed_on_from_the_candles(sit
         async with site.learning():
             await until(lambda: has_ended(site, "decision-1"))
 
-    followed = decision_by_id(site.store_dir, "decision-1")
-    assert followed is not None
-    assert followed.counterfactual is not None
-    assert (followed.counterfactual.ending, followed.counterfactual.exit_price) == ("stop", Decimal(94))
+    with opened(site.store_dir) as tables:
+        ((payload,),) = tables.execute("SELECT payload FROM counterfactuals WHERE row_id = 'decision-1'").fetchall()
+    found = Counterfactual.decode(payload)
+    assert (found.ending, found.exit_price) == ("stop", Decimal(94))
 
 
 async def test_a_malformed_message_is_dropped_and_counted_and_the_next_is_kept(site: Site) -> None:

@@ -19,7 +19,7 @@ from gpt_trader.learning.adapters.segments import WriteAhead, read_written, wait
 from gpt_trader.learning.adapters.tables import opened, unresolved_denials
 from gpt_trader.learning.domain.records import Kind, Place, Row, decision_row, fill_row, order_row
 from gpt_trader.learning.ports import CORRUPT_EXIT, StoreCorrupt, StoreUnavailable
-from gpt_trader.learning.queries import closed_trades, decision_by_id, guard_report, strategy_statistics
+from gpt_trader.learning.queries import closed_trades, guard_report, strategy_statistics
 
 ARow = Callable[..., Row]
 
@@ -204,8 +204,8 @@ def _renumbered(row: Row, sequence: int) -> Row:
     return read_written(row.kind, orjson.dumps(fields))
 
 
-def test_a_decision_is_found_with_everything_that_followed(
-    ahead: WriteAhead, tmp_path: Path, rows: SimpleNamespace, place: Callable[[int], Place], a_fill: Callable[..., Fill]
+def test_each_step_of_an_order_is_a_row_of_its_own(
+    ahead: WriteAhead, tmp_path: Path, place: Callable[[int], Place], a_fill: Callable[..., Fill]
 ) -> None:
     fill = a_fill(1, "buy", "1", "100", intent_id="intent-1")
     shared = fill.model_dump(include={"client_order_id", "venue_order_id", "strategy", "product", "side", "quantity"})
@@ -225,15 +225,14 @@ def test_a_decision_is_found_with_everything_that_followed(
             "reported_at": fill.reported_at,
         }
     )
-    ahead.append([rows.decision(1), order_row(event, event.encode().decode(), place(1))])
+    later = event.model_copy(update={"revision": 2})
+
+    ahead.append([order_row(one, one.encode().decode(), place(one.revision)) for one in (event, later, later)])
     seal_and_compact(ahead, tmp_path)
-    ahead.append([fill_row(fill, fill.encode().decode(), place(1))])
 
-    found = decision_by_id(tmp_path, "decision-1")
-
-    assert found is not None
-    assert (found.orders, found.fills, found.counterfactual) == ((event,), (fill,), None)
-    assert decision_by_id(tmp_path, "decision-2") is None
+    with opened(tmp_path) as tables:
+        kept = tables.execute("SELECT payload FROM orders ORDER BY sequence").fetchall()
+    assert [OrderEvent.decode(payload) for (payload,) in kept] == [event, later]
 
 
 def test_denied_entries_stay_unresolved_until_their_counterfactual_is_recorded(

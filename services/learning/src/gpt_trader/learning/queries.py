@@ -1,10 +1,8 @@
-"""What the console asks of the store; read-only, safe while the service writes, and only here is DuckDB loaded."""
+"""What the report asks of the store; read-only, and safe while the service writes."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_trader.contracts.decisions import Decision
-from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.learning.adapters.tables import opened, unfolded_trades
 from gpt_trader.learning.domain.attribution import ClosedTrade
 from gpt_trader.learning.domain.counterfactuals import Counterfactual
@@ -17,18 +15,6 @@ _DENIED_ENTRIES = """
     WHERE decisions.payload->>'verdict' = 'denied' AND decisions.payload->>'$.signal.action' = 'enter'
     ORDER BY decisions.stored_at, decisions.sequence
 """
-_ORDERS = "SELECT payload FROM orders WHERE payload->>'intent_id' = ? ORDER BY stored_at, sequence"
-_FILLS = "SELECT payload FROM fills WHERE payload->>'intent_id' = ? ORDER BY stored_at, sequence"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
-    """A decision and everything that came of it."""
-
-    decision: Decision
-    orders: tuple[OrderEvent, ...]
-    fills: tuple[Fill, ...]
-    counterfactual: Counterfactual | None
 
 
 def closed_trades(store_dir: Path) -> tuple[ClosedTrade, ...]:
@@ -50,24 +36,6 @@ def guard_report(store_dir: Path) -> tuple[GuardReport, ...]:
     with opened(store_dir) as tables:
         rows = tables.execute(_DENIED_ENTRIES).fetchall()
     return guard_reports(_denied_entry(decision, result) for decision, result in rows)
-
-
-def decision_by_id(store_dir: Path, decision_id: str) -> Followed | None:
-    """Find a decision with its orders, fills and counterfactual."""
-    with opened(store_dir) as tables:
-        found = tables.execute("SELECT payload FROM decisions WHERE row_id = ?", [decision_id]).fetchone()
-        if found is None:
-            return None
-        decision = Decision.decode(found[0])
-        orders = tables.execute(_ORDERS, [decision.intent_id]).fetchall()
-        fills = tables.execute(_FILLS, [decision.intent_id]).fetchall()
-        result = tables.execute("SELECT payload FROM counterfactuals WHERE row_id = ?", [decision_id]).fetchone()
-    return Followed(
-        decision=decision,
-        orders=tuple(OrderEvent.decode(payload) for (payload,) in orders),
-        fills=tuple(Fill.decode(payload) for (payload,) in fills),
-        counterfactual=Counterfactual.decode(result[0]) if result else None,
-    )
 
 
 def _denied_entry(decision: str, result: str | None) -> DeniedEntry:
