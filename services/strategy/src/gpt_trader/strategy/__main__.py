@@ -57,7 +57,7 @@ async def serve(settings: StrategySettings, state: State) -> None:
                 service.begin()
                 await listen(bus, service)
                 await service.catch_up()
-                health.ready(True, f"{len(service.state.lanes)} lanes")
+                health.ready(True, "caught up")
                 group.create_task(service.serve_ticks())
                 group.create_task(service.serve_pulse())
                 group.create_task(service.serve_reconnects())
