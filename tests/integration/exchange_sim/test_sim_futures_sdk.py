@@ -253,16 +253,23 @@ def test_funding_is_paid_on_the_hour_at_the_rate_a_test_sets(
     assert sim.client().get_product(PERP).future_product_details["funding_rate"] == "-0.001"
 
 
-def test_friday_maintenance_shuts_the_session(start_sim: Callable[..., Any]) -> None:
+def test_friday_maintenance_shuts_the_session(
+    start_sim: Callable[..., Any], listen: Callable[..., Any], eventually: Callable[..., Any]
+) -> None:
     sim = start_sim(*OPTIONS, "--clock-start", "2026-11-20T22:30:00Z")
     client = sim.client()
 
+    feed = listen(sim, is_anonymous=True)
+    feed.client.ticker([PERP])
+
     refused = client.limit_order_gtc_buy("late", PERP, "1", "60000")
+    ticker = eventually(lambda: feed.events("ticker"))[-1]["tickers"][-1]
     product = client.get_product(PERP)
 
     assert refused.error_response["error"] == "INVALID_FCM_TRADING_SESSION"
     assert (product.best_bid_price, product.best_ask_price, product.trading_disabled) == ("", "", False)
     assert product.fcm_trading_session_details["is_session_open"] is False
+    assert (ticker["best_bid"], ticker["best_ask"], Decimal(ticker["price"]) > 0) == ("", "", True)
     assert client.market_order_buy("spot", "BTC-USD", quote_size="100").success
 
 

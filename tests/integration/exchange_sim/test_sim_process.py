@@ -76,6 +76,9 @@ def test_other_unusable_settings_are_explained(tmp_path: Path) -> None:
             ("--clock-rate", "0"): "not between",
             ("--maker-fee", "2"): "not between",
             ("--balances", "USD"): "not CURRENCY=AMOUNT",
+            ("--futures", "ZZZ-20DEC30-CDE"): "contract code 'ZZZ' is none of",
+            ("--futures", "BIP-20DEC30-CDE", "--products", "ETH-USD"): "follows BTC-USD, which is not listed",
+            ("--futures", "BIT-28JUN24-CDE"): "expired at 2024-06-28T15:00:00",
         }
         for arguments, reason in cases.items():
             done = start(*arguments)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gpt_trader.exchange_sim.domain.execution import Event
+from gpt_trader.exchange_sim.domain.accounts import CashMoved
+from gpt_trader.exchange_sim.domain.execution import Event, OrderChanged, Traded
 from gpt_trader.exchange_sim.domain.venue import Venue
 
 
@@ -42,7 +43,7 @@ class JournalEntry:
     """One event with the wall-clock nanosecond it was accepted at."""
 
     accepted_at_ns: int
-    event: Event
+    event: OrderChanged | Traded | CashMoved
 
 
 class Floor(Protocol):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from gpt_trader.exchange_sim.domain.execution import Traded
+from gpt_trader.exchange_sim.domain.accounts import CashMoved
+from gpt_trader.exchange_sim.domain.execution import OrderChanged, Traded
 from gpt_trader.exchange_sim.domain.venue import Venue
 from gpt_trader.exchange_sim.ports import Feed, JournalEntry, Stopwatch
 from gpt_trader.runtime.clock import Clock
@@ -50,7 +51,7 @@ class TradingFloor:
         self._venue.outbox.clear()
         accepted_at_ns = self._stopwatch.unix_ns()
         for event in events:
-            if not isinstance(event, Traded) or event.fills:
+            if isinstance(event, OrderChanged | CashMoved) or (isinstance(event, Traded) and event.fills):
                 self._journal.append(JournalEntry(accepted_at_ns=accepted_at_ns, event=event))
         now = self.now()
         for feed in self._feeds:

@@ -55,7 +55,15 @@ class Traded:
     fills: tuple[Fill, ...]
 
 
-Event = OrderChanged | Traded | CashMoved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionShut:
+    """A tick of a market whose session is closed: a price without quotes, though the product looks online."""
+
+    product_id: str
+    price: Decimal
+
+
+Event = OrderChanged | Traded | CashMoved | SessionShut
 Outbox = list[Event]
 
 

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from gpt_trader.exchange_sim.domain.accounts import CashKind, Ledger
 from gpt_trader.exchange_sim.domain.clearing import Clearing
 from gpt_trader.exchange_sim.domain.desk import FuturesDesk
-from gpt_trader.exchange_sim.domain.execution import Execution, OrderChanged, Outbox
+from gpt_trader.exchange_sim.domain.execution import Execution, OrderChanged, Outbox, SessionShut
 from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.futures_day import FuturesDay
 from gpt_trader.exchange_sim.domain.listing import Listing
@@ -334,7 +334,10 @@ class Venue:
         step: MarketStep = listing.stream.step()
         self._schedule_market(listing)
         contract = listing.product.contract
-        if listing.conditions.is_frozen or (contract is not None and not contract.is_open(step.at)):
+        if listing.conditions.is_frozen or (contract is not None and contract.is_expired(step.at)):
+            return
+        if contract is not None and not contract.is_open(step.at):
+            self.outbox.append(SessionShut(product_id=listing.product.product_id, price=listing.last_or_start()))
             return
         self._execution.market_step(step, listing)
         self._settle_triggers(listing, step.at)

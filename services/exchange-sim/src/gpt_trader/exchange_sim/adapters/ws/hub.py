@@ -12,8 +12,7 @@ from gpt_trader.exchange_sim.adapters.rest.wire import Json
 from gpt_trader.exchange_sim.adapters.ws import messages
 from gpt_trader.exchange_sim.adapters.ws.connection import ABNORMAL, Connection
 from gpt_trader.exchange_sim.adapters.ws.messages import Frame
-from gpt_trader.exchange_sim.domain.accounts import CashMoved
-from gpt_trader.exchange_sim.domain.execution import Event, OrderChanged
+from gpt_trader.exchange_sim.domain.execution import Event, OrderChanged, SessionShut, Traded
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Order, Status, Trade
 from gpt_trader.exchange_sim.domain.venue import Venue
 from gpt_trader.exchange_sim.ports import Stopwatch
@@ -55,14 +54,14 @@ class Hub:
                 if self.venue.orders[event.order_id].owner == CUSTOMER:
                     changed[event.order_id] = None
                 continue
-            if isinstance(event, CashMoved):
-                continue
-            product_id = event.trade.product_id
-            ticker = messages.ticker_json(event, self.venue.listings[product_id], now)
-            self._tickers.setdefault(product_id, []).append(ticker)
-            self._trades.setdefault(product_id, []).append(event.trade)
-            self._latest[product_id] = self._batched[product_id] = ticker
-            self._traded[product_id] = None
+            if isinstance(event, Traded):
+                listing = self.venue.listings[event.trade.product_id]
+                self._tick(event.trade.product_id, messages.ticker_json(event, listing, now))
+                self._trades.setdefault(event.trade.product_id, []).append(event.trade)
+                self._traded[event.trade.product_id] = None
+            if isinstance(event, SessionShut):
+                listing = self.venue.listings[event.product_id]
+                self._tick(event.product_id, messages.shut_ticker_json(event.price, listing, now))
         if changed:
             self._send_user_updates(list(changed), now)
 
@@ -127,6 +126,10 @@ class Hub:
         """Tell every client that the venue is going away."""
         for connection in list(self.connections):
             await connection.cut(1001)
+
+    def _tick(self, product_id: str, ticker: Json) -> None:
+        self._tickers.setdefault(product_id, []).append(ticker)
+        self._latest[product_id] = self._batched[product_id] = ticker
 
     def _product_snapshot(self, channel: str, product_id: str, now: datetime) -> list[Json]:
         listing = self.venue.listings.get(product_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import orjson
 
@@ -38,12 +39,22 @@ class Frame:
 
 def ticker_json(traded: Traded, listing: Listing, now: datetime) -> Json:
     """Render a ticker at the moment of a print."""
+    return {
+        **shut_ticker_json(traded.trade.price, listing, now),
+        "best_bid": text(traded.bid),
+        "best_bid_quantity": text(traded.bid_quantity),
+        "best_ask": text(traded.ask),
+        "best_ask_quantity": text(traded.ask_quantity),
+    }
+
+
+def shut_ticker_json(price: Decimal, listing: Listing, now: datetime) -> Json:
+    """Render a ticker while nobody quotes."""
     day = listing.day(now)
-    price = traded.trade.price
     high, low = text(max(day.high, price)), text(min(day.low, price))
     return {
         "type": "ticker",
-        "product_id": traded.trade.product_id,
+        "product_id": listing.product.product_id,
         "price": text(price),
         "volume_24_h": text(day.volume),
         "low_24_h": low,
@@ -51,10 +62,10 @@ def ticker_json(traded: Traded, listing: Listing, now: datetime) -> Json:
         "low_52_w": low,
         "high_52_w": high,
         "price_percent_chg_24_h": text(ratio((price - day.open) * 100, day.open)),
-        "best_bid": text(traded.bid),
-        "best_bid_quantity": text(traded.bid_quantity),
-        "best_ask": text(traded.ask),
-        "best_ask_quantity": text(traded.ask_quantity),
+        "best_bid": "",
+        "best_bid_quantity": "",
+        "best_ask": "",
+        "best_ask_quantity": "",
     }
 
 
