@@ -53,7 +53,8 @@ def a_candle(place: int, base: datetime) -> Candle:
 
 def trading(status: TradingStatus) -> TradingState:
     return TradingState(
-        status=status, causes=(), epoch=1, sequence=1, creates_in_flight=0, decisions=0, records=0, head_hash=GENESIS_HASH,
+        status=status, causes=(), epoch=1, sequence=1, creates_in_flight=0, decisions=0, records=0,
+        head_hash=GENESIS_HASH,
         published_at=datetime.now(UTC),
     )  # fmt: skip
 
