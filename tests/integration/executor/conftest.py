@@ -159,6 +159,7 @@ class Gate:
     egress: Egress
     epoch: int = 1
     sequence: int = 0
+    head: str = GENESIS_HASH
     status: TradingStatus | None = TradingStatus.ACTIVE
     count: int = 0
 
@@ -167,7 +168,7 @@ class Gate:
             epoch=self.epoch,
             holder="stand-in",
             stream_sequence=self.sequence + 1,
-            previous_hash=GENESIS_HASH,
+            previous_hash=self.head,
             claimed_at=now(),
         )
         await self.store(subjects.INTENTS_EPOCH, claim, f"epoch:{self.epoch}")
@@ -176,6 +177,7 @@ class Gate:
         payload = intent.encode().decode()
         signed = SignedIntent(payload=payload, key_id=self.signer.key_id, signature=self.signer.sign(payload.encode()))
         self.sequence = await self.bus.store(subject, signed, message_id=message_id, expect_last_sequence=self.sequence)
+        self.head = digest(payload.encode())
 
     def order(
         self,
@@ -211,7 +213,7 @@ class Gate:
             strategy="trend",
             epoch=self.epoch,
             stream_sequence=self.sequence + 1,
-            previous_hash=GENESIS_HASH,
+            previous_hash=self.head,
             product=product,
             side=side,
             purpose=purpose,
@@ -239,7 +241,7 @@ class Gate:
             intent_id=intent_id(f"cancel-{order_id}", self.epoch),
             epoch=self.epoch,
             stream_sequence=self.sequence + 1,
-            previous_hash=GENESIS_HASH,
+            previous_hash=self.head,
             product=product,
             client_order_id=order_id,
             venue_order_id=None,
@@ -256,7 +258,8 @@ class Gate:
             sequence=1,
             creates_in_flight=0,
             decisions=0,
-            records=0, head_hash=GENESIS_HASH,
+            records=0,
+            head_hash=GENESIS_HASH,
             published_at=now(),
         )
         await self.bus.publish(subjects.STATE_TRADING, state)

@@ -179,7 +179,8 @@ def state(status: TradingStatus) -> TradingState:
         sequence=1,
         creates_in_flight=0,
         decisions=0,
-        records=0, head_hash=GENESIS_HASH,
+        records=0,
+        head_hash=GENESIS_HASH,
         published_at=NOW,
     )
 

@@ -23,7 +23,7 @@ from gpt_trader.executor.adapters.egress_client import EgressClient
 from gpt_trader.executor.adapters.metrics import PrometheusMeasurements
 from gpt_trader.executor.domain.permission import Permission
 from gpt_trader.executor.domain.records import CancelWanted
-from gpt_trader.executor.domain.submission import CreateReply, Silence
+from gpt_trader.executor.domain.submission import CreateReply, Declined, Silence
 from gpt_trader.executor.domain.venue import Fence, VenueFill, VenueOrder
 from gpt_trader.executor.ports import ExchangeUnavailable
 from gpt_trader.executor.service.books import Books
@@ -111,9 +111,20 @@ class Parts:
     books: Books
     intake: Intake
     follower: Follower
+    placer: Placer
     reconciler: Reconciler
 
     async def take(self, intent: ApprovedIntent) -> None:
+        before = self.books.ledger.links.get(intent.stream_sequence - 1)
+        chained = intent if before is None else intent.model_copy(update={"previous_hash": before})
+        await self.deliver(chained)
+
+    async def recall(self, intent: ApprovedIntent) -> None:
+        signed = SignedIntent(payload=intent.encode().decode(), key_id="gate", signature="")
+        received = Received("intents.approved.BTC-USD", signed.encode(), sequence=intent.stream_sequence)
+        await self.intake.recall(received)
+
+    async def deliver(self, intent: ApprovedIntent) -> None:
         signed = SignedIntent(payload=intent.encode().decode(), key_id="gate", signature="")
         await self.intake.on_intent(
             Received("intents.approved.BTC-USD", signed.encode(), sequence=intent.stream_sequence)
@@ -165,7 +176,14 @@ async def running(journal: Journal, venue: FakeExchange, opened_at: datetime = N
         )  # fmt: skip
         serving = group.create_task(reporter.serve())
         yield Parts(
-            clock=clock, bus=bus, venue=venue, books=books, intake=intake, follower=follower, reconciler=reconciler
+            clock=clock,
+            bus=bus,
+            venue=venue,
+            books=books,
+            intake=intake,
+            follower=follower,
+            placer=placer,
+            reconciler=reconciler,
         )
         serving.cancel()
 
@@ -321,3 +339,92 @@ async def test_reads_are_tried_three_times_with_full_jitter_and_creates_once(
     assert (reads, bounds) == (3, [(0, 1.0), (0, 2.0)])
     assert wire.sent == reads + 1
     assert isinstance(reply, Silence)
+
+
+def trades(placer: Placer) -> None:
+    placer.permission = Permission(status=TradingStatus.ACTIVE, heard_at=NOW)
+
+
+def kinds(journal: Journal) -> list[str]:
+    return [entry.kind for entry in journal.entries()]
+
+
+async def test_an_approval_and_its_attempt_are_written_at_once(an_approval: Intents, journal: Journal) -> None:
+    async with running(journal, FakeExchange(reply=Declined(reason="no"))) as parts:
+        trades(parts.placer)
+
+        await parts.take(an_approval())
+        at_once = kinds(journal)
+        await parts.rest()
+
+    assert at_once == ["opened", "link_seen", "intent_seen", "submitting"]
+    assert "rejected" in kinds(journal)
+
+
+async def test_a_kill_between_the_write_and_the_request_still_stops_it(an_approval: Intents, journal: Journal) -> None:
+    venue = FakeExchange()
+    async with running(journal, venue) as parts:
+        trades(parts.placer)
+
+        await parts.take(an_approval())
+        await parts.placer.on_kill(Received("control.kill", b""))
+        await parts.rest()
+
+        assert parts.life()[-1] == (OrderStatus.FAILED, "kill")
+    assert venue.asked == []
+
+
+async def test_an_approval_that_breaks_the_chain_is_reported_dead_and_raises_an_alert(
+    an_approval: Intents, journal: Journal
+) -> None:
+    venue = FakeExchange()
+    async with running(journal, venue) as parts:
+        trades(parts.placer)
+
+        await parts.take(an_approval(1))
+        await parts.deliver(an_approval(2, previous_hash="a" * 64))
+        await parts.rest()
+
+        assert (OrderStatus.FAILED, "chain") in parts.life()
+        assert parts.alerts() == ["intent_refused"]
+    assert len(venue.asked) == 1
+
+
+async def test_fills_are_counted_in_the_order_in_which_they_happened(an_approval: Intents, journal: Journal) -> None:
+    intent = an_approval()
+    venue = FakeExchange(orders={VenueOrderId("venue-1"): at_venue(intent, "FILLED", "1")})
+    earlier = venue_fill("0.8", 1)
+    later = replace(venue_fill("1", 2), kind=FillKind.CORRECTION, trade_id=earlier.trade_id)
+    venue.fills = [later, earlier]
+    async with running(journal, venue, NOW + timedelta(seconds=1)) as parts:
+        await parts.take(intent)
+        parts.clock.at = NOW + timedelta(seconds=60)
+        await parts.reconciler.resolve()
+        await parts.rest()
+
+        told = [one.kind for one in parts.bus.stored.values() if isinstance(one, Fill)]
+    assert told == [FillKind.FILL, FillKind.CORRECTION]
+
+
+async def test_an_approval_that_the_stream_has_and_the_journal_lacks_is_looked_for_at_the_venue(
+    an_approval: Intents, journal: Journal
+) -> None:
+    lost, fresh = an_approval(1), an_approval(2, expires_at=NOW + timedelta(minutes=5))
+    venue = FakeExchange(orders={VenueOrderId("venue-1"): at_venue(lost, "FILLED", "1")}, fills=[venue_fill("1")])
+    async with running(journal, venue, NOW - timedelta(hours=1)) as parts:
+        trades(parts.placer)
+        parts.clock.at = NOW + timedelta(seconds=60)
+
+        await parts.recall(lost)
+        await parts.recall(lost)
+        await parts.recall(fresh)
+        await parts.reconciler.resolve()
+        await parts.rest()
+
+        assert [parts.life()[0], parts.life()[-1]] == [
+            (OrderStatus.UNKNOWN, "before_journal"),
+            (OrderStatus.FILLED, ""),
+        ]
+        assert [one.quantity for one in parts.bus.stored.values() if isinstance(one, Fill)] == [Decimal(1)]
+        assert fresh.client_order_id not in parts.books.ledger.orders
+    assert venue.asked == []

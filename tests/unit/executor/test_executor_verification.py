@@ -46,19 +46,28 @@ def signed(intent: Command, signer: Signer, key_id: str = "gate") -> bytes:
     return SignedIntent(payload=payload, key_id=key_id, signature=signer.sign(payload.encode())).encode()
 
 
+def hashed(intent: Command) -> str:
+    return digest(intent.encode())
+
+
 def judged(payload: bytes, verifier: Verifier, **changes: object) -> Verdict:
-    given = {"subject": SUBJECT, "sequence": 1, "epoch": 1, "seen": frozenset(), "now": NOW, **changes}
+    given = {"subject": SUBJECT, "sequence": 1, "epoch": 1, "seen": frozenset(), "links": {}, "now": NOW, **changes}
     return examine(
         Delivery(subject=str(given["subject"]), sequence=int(str(given["sequence"])), payload=payload),
         verifier.is_valid,
-        Circumstances(epoch=int(str(given["epoch"])), seen=given["seen"], now=given["now"]),  # type: ignore[arg-type]
+        Circumstances(
+            epoch=int(str(given["epoch"])),
+            seen=given["seen"],  # type: ignore[arg-type]
+            links=given["links"],  # type: ignore[arg-type]
+            now=given["now"],  # type: ignore[arg-type]
+        ),
     )
 
 
 def test_a_signed_fresh_unseen_approval_is_obeyed(an_approval: Intents, signer: Signer, verifier: Verifier) -> None:
     intent = an_approval()
 
-    assert judged(signed(intent, signer), verifier) == Obeyed(intent)
+    assert judged(signed(intent, signer), verifier) == Obeyed(intent, hashed(intent))
 
 
 def test_no_single_byte_can_be_changed(an_approval: Intents, signer: Signer, verifier: Verifier) -> None:
@@ -129,9 +138,9 @@ def test_what_is_authentic_but_late_fenced_or_unbound_is_void(
     intent = an_approval()
     payload = signed(intent, signer)
 
-    assert judged(payload, verifier, now=intent.expires_at) == Void(intent, Flaw.EXPIRED)
-    assert judged(payload, verifier, now=NOW + timedelta(seconds=6)) == Void(intent, Flaw.EXPIRED)
-    assert judged(payload, verifier, epoch=2) == Void(intent, Flaw.EPOCH)
+    assert judged(payload, verifier, now=intent.expires_at) == Void(intent, Flaw.EXPIRED, hashed(intent))
+    assert judged(payload, verifier, now=NOW + timedelta(seconds=6)) == Void(intent, Flaw.EXPIRED, hashed(intent))
+    assert judged(payload, verifier, epoch=2) == Void(intent, Flaw.EPOCH, hashed(intent))
     for body in (
         intent.body.replace('"1"', '"2"'),
         intent.body.replace(": ", ":"),
@@ -140,11 +149,11 @@ def test_what_is_authentic_but_late_fenced_or_unbound_is_void(
     ):
         wrong_hash = an_approval(body=body)
         rehashed = an_approval(body=body, body_sha256=digest(body.encode()), product="BTC-USD")
-        assert judged(signed(wrong_hash, signer), verifier) == Void(wrong_hash, Flaw.BODY)
+        assert judged(signed(wrong_hash, signer), verifier) == Void(wrong_hash, Flaw.BODY, hashed(wrong_hash))
         if body != intent.body.replace('"1"', '"2"'):
-            assert judged(signed(rehashed, signer), verifier) == Void(rehashed, Flaw.BODY)
+            assert judged(signed(rehashed, signer), verifier) == Void(rehashed, Flaw.BODY, hashed(rehashed))
     other = an_approval(body=an_approval(2).body, body_sha256=an_approval(2).body_sha256)
-    assert judged(signed(other, signer), verifier) == Void(other, Flaw.BODY)
+    assert judged(signed(other, signer), verifier) == Void(other, Flaw.BODY, hashed(other))
 
 
 def test_cancels_and_claims_are_checked_alike(signer: Signer, verifier: Verifier) -> None:
@@ -161,7 +170,26 @@ def test_cancels_and_claims_are_checked_alike(signer: Signer, verifier: Verifier
         approved_at=NOW,
     )
 
-    assert judged(signed(claim, signer), verifier, subject="intents.epoch") == Obeyed(claim)
+    assert judged(signed(claim, signer), verifier, subject="intents.epoch") == Obeyed(claim, hashed(claim))
     assert judged(signed(claim, signer), verifier) == Refused(Flaw.SUBJECT)
-    assert judged(signed(cancel, signer), verifier, subject="intents.cancel.BTC-USD") == Obeyed(cancel)
+    assert judged(signed(cancel, signer), verifier, subject="intents.cancel.BTC-USD") == Obeyed(cancel, hashed(cancel))
     assert judged(signed(cancel, signer), verifier, subject="intents.cancel.BTC-USD", epoch=2) == Refused(Flaw.EPOCH)
+
+
+def test_what_does_not_name_the_intent_before_it_is_never_acted_on(
+    an_approval: Intents, signer: Signer, verifier: Verifier
+) -> None:
+    first = an_approval(1)
+    second = an_approval(2, previous_hash=hashed(first))
+    stranger = an_approval(2, previous_hash="a" * 64)
+    claim = EpochClaim(epoch=1, holder="gate", stream_sequence=2, previous_hash="a" * 64, claimed_at=NOW)
+    seen = {1: hashed(first)}
+
+    assert judged(signed(second, signer), verifier, sequence=2, links=seen) == Obeyed(second, hashed(second))
+    assert judged(signed(stranger, signer), verifier, sequence=2) == Obeyed(stranger, hashed(stranger))
+    assert judged(signed(stranger, signer), verifier, sequence=2, links=seen) == Void(
+        stranger, Flaw.CHAIN, hashed(stranger)
+    )
+    assert judged(signed(claim, signer), verifier, subject="intents.epoch", sequence=2, links=seen) == Refused(
+        Flaw.CHAIN
+    )

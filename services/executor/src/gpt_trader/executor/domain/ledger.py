@@ -9,10 +9,16 @@ from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.executor.domain import records
 from gpt_trader.executor.domain.order import IllegalTransition, Order, Report, evolve
 
+_LINKS = 256
+"""More than can be delivered again out of order."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """What the journal adds up to. `unsaid` holds reports by message id, oldest first."""
+    """What the journal adds up to. `unsaid` holds reports by message id, oldest first.
+
+    `links` are the hashes of the last intents by their place in the stream.
+    """
 
     opened_at: datetime | None = None
     epoch: int = 0
@@ -22,6 +28,7 @@ class Ledger:
     by_venue_id: dict[VenueOrderId, ClientOrderId] = field(default_factory=dict)
     fill_ids: set[FillId] = field(default_factory=set)
     unsaid: dict[str, Report] = field(default_factory=dict)
+    links: dict[int, str] = field(default_factory=dict)
 
     def apply(self, record: records.Record) -> tuple[Report, ...]:
         """Fold one record and return its reports; IllegalTransition leaves everything as it was."""
@@ -30,6 +37,8 @@ class Ledger:
                 self.opened_at = self.filled_until = record.at
             case records.EpochSeen():
                 self.epoch = max(self.epoch, record.epoch)
+            case records.LinkSeen():
+                self._link(record)
             case records.IntentSeen():
                 self._begin(record)
             case records.Reported():
@@ -47,6 +56,11 @@ class Ledger:
         """Return the order that the venue knows by this id, if it is ours."""
         order_id = self.by_venue_id.get(venue_order_id)
         return None if order_id is None else self.orders[order_id]
+
+    def _link(self, record: records.LinkSeen) -> None:
+        self.links[record.stream_sequence] = record.payload_sha256
+        if len(self.links) > _LINKS:
+            del self.links[min(self.links)]
 
     def _begin(self, record: records.IntentSeen) -> None:
         order_id = record.intent.client_order_id

@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
-from gpt_trader.contracts.message import Instant, Message, NonNegative
+from gpt_trader.contracts.message import Hash, Instant, Message, NonNegative
 from gpt_trader.contracts.orders import Fill, OrderStatus
 
 
@@ -22,6 +22,15 @@ class EpochSeen(Message):
 
     kind: Literal["epoch_seen"] = "epoch_seen"
     epoch: int
+    at: Instant
+
+
+class LinkSeen(Message):
+    """A message of the gate was believed in this place of the intents stream: the next one must name its hash."""
+
+    kind: Literal["link_seen"] = "link_seen"
+    stream_sequence: int
+    payload_sha256: Hash
     at: Instant
 
 
@@ -133,7 +142,7 @@ OrderRecord = (
     CancelWanted | Submitting | Accepted | Rejected | Abandoned | Unclear | Absent | Observed | Filled
 )  # fmt: skip
 """A step of one order that exists already."""
-Record = Opened | EpochSeen | IntentSeen | OrderRecord | Reported
+Record = Opened | EpochSeen | LinkSeen | IntentSeen | OrderRecord | Reported
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 

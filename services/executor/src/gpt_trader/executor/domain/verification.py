@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -29,10 +29,15 @@ class Flaw(StrEnum):
     SIGNATURE = "signature"
     SUBJECT = "subject"
     SEQUENCE = "sequence"
+    CHAIN = "chain"
     BODY = "body"
     EPOCH = "epoch"
     EXPIRED = "expired"
     REPEATED = "repeated"
+
+
+_VOIDS = frozenset({Flaw.CHAIN, Flaw.BODY, Flaw.EPOCH, Flaw.EXPIRED})
+"""What makes an approval void: it is truly the gate's, and in its place, so the gate is owed a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +51,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What we know when it arrives."""
+    """What we know when it arrives; `links` are the hashes of earlier intents by their place in the stream."""
 
     epoch: int
     seen: Collection[ClientOrderId]
+    links: Mapping[int, str]
     now: datetime
 
 
@@ -58,6 +64,7 @@ class Obeyed:
     """Signed, for this place in the stream, and to be acted on."""
 
     intent: Intent
+    payload_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Void:
 
     intent: ApprovedIntent
     flaw: Flaw
+    payload_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +88,50 @@ Verdict = Obeyed | Void | Refused
 
 def examine(delivery: Delivery, is_authentic: IsAuthentic, circumstances: Circumstances) -> Verdict:
     """Judge a delivery; an approval is obeyed at most once, at its own place in the stream, while it is fresh."""
-    intent = _authentic(delivery.payload, is_authentic)
-    if isinstance(intent, Refused):
-        return intent
-    if delivery.subject != _subject_of(intent):
-        return Refused(Flaw.SUBJECT)
-    if delivery.sequence != intent.stream_sequence:
-        return Refused(Flaw.SEQUENCE)
+    payload = _authentic(delivery.payload, is_authentic)
+    if isinstance(payload, Refused):
+        return payload
+    try:
+        intent = _INTENT.validate_json(payload)
+    except ValidationError:
+        return Refused(Flaw.MALFORMED)
+    flaw = _misplaced(intent, delivery, circumstances)
+    payload_sha256 = digest(payload.encode())
     match intent:
         case ApprovedIntent():
-            return _approval(intent, circumstances)
+            flaw = _approval_flaw(intent, flaw, circumstances)
+            if flaw in _VOIDS:
+                return Void(intent, flaw, payload_sha256)
         case CancelIntent():
-            return Refused(Flaw.EPOCH) if intent.epoch < circumstances.epoch else Obeyed(intent)
+            flaw = flaw or (Flaw.EPOCH if intent.epoch < circumstances.epoch else None)
         case EpochClaim():
-            return Obeyed(intent)
+            pass
         case _:
             assert_never(intent)
+    return Obeyed(intent, payload_sha256) if flaw is None else Refused(flaw)
 
 
-def _authentic(payload: bytes, is_authentic: IsAuthentic) -> Intent | Refused:
+def _misplaced(intent: Intent, delivery: Delivery, circumstances: Circumstances) -> Flaw | None:
+    """Say what is wrong with its place: subject, sequence, or the intent before it, where we saw that."""
+    if delivery.subject != _subject_of(intent):
+        return Flaw.SUBJECT
+    if delivery.sequence != intent.stream_sequence:
+        return Flaw.SEQUENCE
+    before = circumstances.links.get(delivery.sequence - 1)
+    return Flaw.CHAIN if before is not None and before != intent.previous_hash else None
+
+
+def _authentic(payload: bytes, is_authentic: IsAuthentic) -> str | Refused:
     """Believe nothing before the signature is checked over the exact bytes."""
     try:
         signed = SignedIntent.decode(payload)
-        if signed.encode() != payload or not _is_canonical(signed.signature):
-            return Refused(Flaw.MALFORMED)
-        if not is_authentic(signed.payload.encode(), signed.key_id, signed.signature):
-            return Refused(Flaw.SIGNATURE)
-        return _INTENT.validate_json(signed.payload)
     except ValidationError:
         return Refused(Flaw.MALFORMED)
+    if signed.encode() != payload or not _is_canonical(signed.signature):
+        return Refused(Flaw.MALFORMED)
+    if not is_authentic(signed.payload.encode(), signed.key_id, signed.signature):
+        return Refused(Flaw.SIGNATURE)
+    return signed.payload
 
 
 def _is_canonical(text: str) -> bool:
@@ -119,16 +142,18 @@ def _is_canonical(text: str) -> bool:
         return False
 
 
-def _approval(intent: ApprovedIntent, circumstances: Circumstances) -> Verdict:
+def _approval_flaw(intent: ApprovedIntent, misplaced: Flaw | None, circumstances: Circumstances) -> Flaw | None:
+    if misplaced is not None and misplaced is not Flaw.CHAIN:
+        return misplaced
     if intent.client_order_id in circumstances.seen:
-        return Refused(Flaw.REPEATED)
+        return Flaw.REPEATED
+    if misplaced is not None:
+        return misplaced
     if not _binds_its_body(intent):
-        return Void(intent, Flaw.BODY)
+        return Flaw.BODY
     if intent.epoch < circumstances.epoch:
-        return Void(intent, Flaw.EPOCH)
-    if circumstances.now >= intent.expires_at:
-        return Void(intent, Flaw.EXPIRED)
-    return Obeyed(intent)
+        return Flaw.EPOCH
+    return Flaw.EXPIRED if circumstances.now >= intent.expires_at else None
 
 
 def _binds_its_body(intent: ApprovedIntent) -> bool:

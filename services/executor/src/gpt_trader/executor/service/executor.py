@@ -1,8 +1,9 @@
 """Start is recovery, stop is a drain: what lies between is in the parts."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from gpt_trader.contracts.subjects import INTENTS_EPOCH
@@ -24,6 +25,9 @@ log = logs.get("executor")
 
 _RETRY_SECONDS = 0.5
 _POLL_SECONDS = 0.02
+_APPROVED = "intents.approved.>"
+_RECALLED = timedelta(days=1)
+"""How far back a lost journal is made good: what is older was reported long ago, or nothing holds it any more."""
 
 
 class IntentsTail(Protocol):
@@ -31,6 +35,10 @@ class IntentsTail(Protocol):
 
     async def last(self, stream: str, subject: str) -> Received | None:
         """Return the newest message on a subject."""
+        ...
+
+    def history(self, stream: str, *, subject_filter: str, start_time: datetime) -> AsyncIterator[Received]:
+        """Read what was stored since then, in order."""
         ...
 
 
@@ -52,6 +60,7 @@ class ExecutorService:
         """Learn the epoch, doubt what was interrupted, agree with the venue; nothing is sent before that."""
         await self._learn_epoch(tail)
         self.placer.give_up_interrupted()
+        await self._recall(tail)
         while True:
             try:
                 await self.reconciler.reconcile()
@@ -100,6 +109,19 @@ class ExecutorService:
             self.books.record(CancelWanted(client_order_id=order_id, at=self.clock.now()))
             self.follower.cancel(order_id)
         await _until(lambda: all(self.books.order(order_id).is_terminal for order_id in entries))
+
+    async def _recall(self, tail: IntentsTail) -> None:
+        """Look for approvals that a lost journal may have known."""
+        while True:
+            try:
+                start = self.clock.wall() - _RECALLED
+                async for received in tail.history("INTENTS", subject_filter=_APPROVED, start_time=start):
+                    await self.intake.recall(received)
+            except BusUnavailable as error:
+                self.health.ready(False, f"intents unreadable: {error}")
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     async def _learn_epoch(self, tail: IntentsTail) -> None:
         """Read the newest claim first: an older approval must not be sent, even if it is delivered before it."""

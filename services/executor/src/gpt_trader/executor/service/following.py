@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
 from gpt_trader.contracts.intents import TimeInForce
+from gpt_trader.contracts.orders import FillKind
 from gpt_trader.executor.domain import venue
 from gpt_trader.executor.domain.order import Order
 from gpt_trader.executor.domain.records import Filled
@@ -72,7 +74,7 @@ class Follower:
     def count(self, fills: Iterable[VenueFill]) -> None:
         """Record fills of our orders that were not counted before, whatever we believe of the order."""
         changes: list[Filled] = []
-        for seen in fills:
+        for seen in sorted(fills, key=_happened):
             order = self._owner(seen.venue_order_id)
             if order is not None and seen.fill_id not in self.books.ledger.fill_ids:
                 changes.append(venue.filled(order, seen, self.clock.now()))
@@ -136,6 +138,11 @@ class Follower:
             f" {order.client_order_id}, which is {order.status} as {order.venue_order_id or 'never sent'}",
             "halt trading; compare the venue's orders with the journal before resuming",
         )
+
+
+def _happened(fill: VenueFill) -> tuple[datetime, bool]:
+    """Order by time: listings are newest first, and what a correction restates must be known before it."""
+    return fill.occurred_at, fill.kind is not FillKind.FILL
 
 
 def _is_restless(order: Order) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim
-from gpt_trader.executor.domain.records import Abandoned, CancelWanted, EpochSeen, IntentSeen, Record, Unclear
+from gpt_trader.executor.domain.records import Abandoned, CancelWanted, EpochSeen, IntentSeen, LinkSeen, Record, Unclear
 from gpt_trader.executor.domain.submission import Doubt
 from gpt_trader.executor.domain.verification import (
     Circumstances,
@@ -14,6 +14,7 @@ from gpt_trader.executor.domain.verification import (
     IsAuthentic,
     Obeyed,
     Refused,
+    Verdict,
     Void,
     examine,
 )
@@ -51,29 +52,78 @@ class Intake:
         if received.sequence is None:
             self._refuse(Flaw.SEQUENCE, received)
             return
-        delivery = Delivery(subject=received.subject, sequence=received.sequence, payload=received.payload)
-        ledger = self.books.ledger
-        verdict = examine(
-            delivery, self.is_authentic, Circumstances(epoch=ledger.epoch, seen=ledger.orders, now=self.clock.now())
-        )
+        verdict = self._examined(received, received.sequence)
         match verdict:
-            case Obeyed(intent):
-                self._obey(intent)
-            case Void(intent, flaw):
-                self._take(intent, flaw)
+            case Obeyed(intent, payload_sha256):
+                self._obey(intent, self._link(received.sequence, payload_sha256))
+            case Void(intent, Flaw.CHAIN):
+                self._alarm(Flaw.CHAIN, received)
+                self._take(intent, Flaw.CHAIN, ())
+            case Void(intent, flaw, payload_sha256):
+                self._take(intent, flaw, self._link(received.sequence, payload_sha256))
             case Refused(flaw):
                 self._refuse(flaw, received)
 
-    def _obey(self, intent: Intent) -> None:
+    async def recall(self, received: Received) -> None:
+        """Doubt an approval that the stream has and our journal lacks: a lost journal may have known it.
+
+        What is fresh is left to its delivery, which may still be to come.
+        """
+        if received.sequence is None:
+            return
+        verdict = self._examined(received, received.sequence)
+        match verdict:
+            case Obeyed(ApprovedIntent() as intent, _) if self._is_older_than_the_journal(intent):
+                self._doubt(intent)
+            case Void(intent, Flaw.EPOCH | Flaw.EXPIRED, _):
+                self._doubt(intent)
+            case _:
+                return
+
+    def _examined(self, received: Received, sequence: int) -> Verdict:
+        ledger = self.books.ledger
+        return examine(
+            Delivery(subject=received.subject, sequence=sequence, payload=received.payload),
+            self.is_authentic,
+            Circumstances(epoch=ledger.epoch, seen=ledger.orders, links=ledger.links, now=self.clock.now()),
+        )
+
+    def _doubt(self, intent: ApprovedIntent) -> None:
+        """Find out at the venue what became of it; nothing is sent."""
+        log.warning("approval_recalled", client_order_id=intent.client_order_id, sequence=intent.stream_sequence)
+        self.measurements.taken("recalled")
+        self.books.record(IntentSeen(intent=intent, at=self.clock.now()), self._before_journal(intent))
+        self.placer.doubt.set()
+
+    def _before_journal(self, intent: ApprovedIntent) -> Unclear:
+        return Unclear(
+            client_order_id=intent.client_order_id,
+            reason=Doubt.BEFORE_JOURNAL,
+            permit_before=self.placer.permit_before(intent.expires_at),
+            at=self.clock.now(),
+        )
+
+    def _link(self, sequence: int, payload_sha256: str) -> tuple[LinkSeen, ...]:
+        """Remember what the next intent must name, once."""
+        links = self.books.ledger.links
+        if sequence in links:
+            return ()
+        if links and sequence - 1 not in links:
+            log.warning("intents_gap", sequence=sequence, newest=max(links))
+        return (LinkSeen(stream_sequence=sequence, payload_sha256=payload_sha256, at=self.clock.now()),)
+
+    def _obey(self, intent: Intent, link: tuple[LinkSeen, ...]) -> None:
         match intent:
             case ApprovedIntent():
-                self._take(intent, None)
+                self._take(intent, None, link)
             case CancelIntent():
+                self.books.record(*link)
                 self._cancel(intent)
             case EpochClaim():
+                self.books.record(*link)
                 self._adopt(intent)
 
-    def _take(self, intent: ApprovedIntent, flaw: Flaw | None) -> None:
+    def _take(self, intent: ApprovedIntent, flaw: Flaw | None, link: tuple[LinkSeen, ...]) -> None:
         """Owe the gate a terminal report from now on; what can't be sent is reported at once."""
         now = self.clock.now()
         self.measurements.taken("obeyed" if flaw is None else flaw)
@@ -81,16 +131,13 @@ class Intake:
             "approval_to_intake", self.clock.wall() - self.placer.permit_before(intent.approved_at)
         )
         self.reporter.flows[intent.client_order_id] = tracing.carried()
-        seen: list[Record] = [IntentSeen(intent=intent, at=now)]
+        seen: list[Record] = [*link, IntentSeen(intent=intent, at=now)]
         if self._is_older_than_the_journal(intent):
-            latest = self.placer.permit_before(intent.expires_at)
-            seen.append(
-                Unclear(
-                    client_order_id=intent.client_order_id, reason=Doubt.BEFORE_JOURNAL, permit_before=latest, at=now
-                )
-            )
+            seen.append(self._before_journal(intent))
         elif flaw is not None:
             seen.append(Abandoned(client_order_id=intent.client_order_id, reason=flaw, at=now))
+        else:
+            seen += self.placer.first_steps(intent)
         self.books.record(*seen)
         if self.books.order(intent.client_order_id).is_in_doubt:
             self.placer.doubt.set()
@@ -135,9 +182,12 @@ class Intake:
         self.measurements.taken(flaw)
         log.info("intent_refused", flaw=flaw, subject=received.subject, sequence=received.sequence)
         if flaw not in _HARMLESS:
-            self.reporter.alert(
-                "intent_refused",
-                f"{received.sequence}:{flaw}",
-                f"message {received.sequence} on {received.subject} is no valid intent of the gate: {flaw}",
-                "kill; find out who can publish on intents.> or whether the gate's key was changed",
-            )
+            self._alarm(flaw, received)
+
+    def _alarm(self, flaw: Flaw, received: Received) -> None:
+        self.reporter.alert(
+            "intent_refused",
+            f"{received.sequence}:{flaw}",
+            f"message {received.sequence} on {received.subject} is no valid intent of the gate: {flaw}",
+            "kill; find out who can publish on intents.>, whether its history or the gate's key was changed",
+        )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from gpt_trader.contracts.account import TradingState
 from gpt_trader.contracts.ids import ClientOrderId
-from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.executor.domain.order import Order
 from gpt_trader.executor.domain.permission import Permission, heard, killed, objection
@@ -61,6 +61,13 @@ class Placer:
             return "executor_stopping"
         return objection(self.permission, Purpose.ENTRY, self.clock.wall(), self.state_max_age)
 
+    def first_steps(self, intent: ApprovedIntent) -> tuple[Submitting, ...]:
+        """Say that the attempt begins now, if nothing objects or has to go first: then one write covers both."""
+        if not self.follower.cancels_sent.is_set() or self._objection(Order(intent=intent)) is not None:
+            return ()
+        latest = self.permit_before(intent.expires_at)
+        return (Submitting(client_order_id=intent.client_order_id, permit_before=latest, at=self.clock.now()),)
+
     def begin(self, client_order_id: ClientOrderId) -> None:
         """Place in a task of its own."""
         self._in_flight.add(client_order_id)
@@ -69,7 +76,8 @@ class Placer:
     async def place(self, client_order_id: ClientOrderId) -> None:
         """Make the attempt or say why not; called once per approval and process."""
         try:
-            await self._cancels_first(self.books.order(client_order_id))
+            if self.books.order(client_order_id).status is None:
+                await self._cancels_first(self.books.order(client_order_id))
             order = self.books.order(client_order_id)
             reason = self._objection(order)
             if reason is not None:
@@ -101,8 +109,11 @@ class Placer:
 
     async def _attempt(self, order: Order) -> None:
         intent = order.intent
-        latest = self.permit_before(intent.expires_at)
-        self.books.record(Submitting(client_order_id=order.client_order_id, permit_before=latest, at=self.clock.now()))
+        latest = order.permit_before or self.permit_before(intent.expires_at)
+        if order.status is None:
+            self.books.record(
+                Submitting(client_order_id=order.client_order_id, permit_before=latest, at=self.clock.now())
+            )
         began = self.clock.wall()
         reply = await self.submission.create(intent)
         attempt = Attempt(
