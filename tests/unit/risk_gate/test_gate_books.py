@@ -1,5 +1,6 @@
 """Sweeps, reconciliation, flatten slices, and what the gate says of itself."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from gate_builders import (
 )
 
 from gpt_trader.contracts.account import TradingStatus
+from gpt_trader.contracts.decisions import Outcome
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.contracts.orders import OrderStatus
@@ -32,13 +34,14 @@ from gpt_trader.contracts.signals import Action, Side
 from gpt_trader.risk_gate.domain.flatten import flatten_signal, slice_of, targets
 from gpt_trader.risk_gate.domain.gate import evolve, folded
 from gpt_trader.risk_gate.domain.reconcile import compared, foreign, opening, unpriced
-from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised, Marked
+from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised, Marked, PermitLogged
 from gpt_trader.risk_gate.domain.review import review
 from gpt_trader.risk_gate.domain.state import GateState
-from gpt_trader.risk_gate.domain.sweep import run_out, swept
+from gpt_trader.risk_gate.domain.sweep import run_out, swept, unresolved
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, standing
 from gpt_trader.risk_gate.domain.venue import Balance, VenueOrder
 from gpt_trader.risk_gate.domain.views import Standing, account, trading_state
+from gpt_trader.risk_gate.service.market_watch import MarketWatch
 
 POLICY = a_policy()
 
@@ -54,7 +57,7 @@ def an_order(client_order_id: str) -> VenueOrder:
         product=BTC,
         side=Side.BUY,
         status=OrderStatus.OPEN,
-        quantity=D(1),
+        quantity=D("0.001"),
         filled_quantity=D(0),
         limit_price=D(1),
         observed_at=NOW,
@@ -262,3 +265,48 @@ def test_a_profiles_largest_quantity_is_never_exceeded(profile: str, most: objec
 
     assert found.quantity <= most  # type: ignore[operator] # Decimal
     assert found.notional <= policy.sizing.max_entry_notional
+
+
+def test_an_order_under_a_known_id_that_is_not_like_the_approved_one_halts() -> None:
+    state, intent = approved(a_state(POLICY), POLICY, a_request())
+    ours = replace(an_order(intent.client_order_id), quantity=intent.quantity)
+    ended = with_event(state, an_order_event(intent, OrderStatus.CANCELED))
+
+    assert foreign(state, (ours,), NOW) == foreign(ended, (ours,), NOW) == ()
+    for other in (replace(ours, product=ETH), replace(ours, side=Side.SELL)):
+        assert status(folded(foreign(ended, (other,), NOW), ended)) is TradingStatus.HALTED
+    larger = replace(ours, quantity=intent.quantity * 2)
+    assert status(folded(foreign(state, (larger,), NOW), state)) is TradingStatus.HALTED
+
+
+def test_an_order_whose_fate_stays_unknown_restricts_trading_until_it_is_known() -> None:
+    state, intent = approved(a_state(POLICY), POLICY, a_request())
+    permit = PermitLogged(client_order_id=intent.client_order_id, body_sha256=ZERO_HASH, origin_ns=None, at=NOW)
+    out = evolve(state, permit)
+
+    early = folded(unresolved(out, NOW - timedelta(seconds=1), NOW), out)
+    late = folded(unresolved(out, NOW, NOW), out)
+    known = with_event(late, an_order_event(intent, OrderStatus.OPEN))
+
+    assert (status(early), status(late)) == (TradingStatus.ACTIVE, TradingStatus.REDUCE_ONLY)
+    assert status(folded(unresolved(known, NOW, NOW), known)) is TradingStatus.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("occurred", "received", "is_usable"),
+    [(0, 0, True), (1, 0, True), (-600, -600, False), (-600, 0, False), (0, -600, False), (18000, 0, False)],
+)
+def test_a_tick_that_is_old_or_from_the_future_is_no_mark(occurred: int, received: int, *, is_usable: bool) -> None:
+    tick = a_tick().model_copy(
+        update={
+            "occurred_at": NOW + timedelta(seconds=occurred),
+            "received_at": NOW + timedelta(seconds=received),
+        }
+    )
+    watch = MarketWatch()
+    watch.ticks[BTC] = tick
+
+    assert (BTC in watch.marks(NOW, POLICY)) is is_usable
+    checks = review(a_request(market=a_market(tick=tick)), a_state(POLICY), POLICY).checks()
+    is_passed = next(one for one in checks if one.rule == "mark_is_fresh").outcome is Outcome.PASSED
+    assert is_passed is is_usable

@@ -77,6 +77,11 @@ class Approval:
 Approvals = Mapping[ClientOrderId, Approval]
 
 
+def terms_of(client_order_id: str, product: str, side: Side) -> str:
+    """Name what was approved under an id, for comparison with the venue's orders."""
+    return f"{client_order_id}/{product}/{side}"
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """At-risk notional: positions at mark plus every open buy at its worst; sells are never assumed to fill."""

@@ -14,7 +14,7 @@ from gpt_trader.contracts.orders import Fill, FillKind, OrderStatus
 from gpt_trader.risk_gate.domain import portfolio as books
 from gpt_trader.risk_gate.domain import records
 from gpt_trader.risk_gate.domain.checks.standing import content_of, kind_of
-from gpt_trader.risk_gate.domain.exposure import Approval
+from gpt_trader.risk_gate.domain.exposure import Approval, terms_of
 from gpt_trader.risk_gate.domain.history import KEPT, Closing, Moment, Paced, later_than
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.permits import PermitOutcome
@@ -113,6 +113,7 @@ def _approved(state: GateState, record: records.DecisionMade, intent: ApprovedIn
         state,
         approvals={**state.approvals, intent.client_order_id: _approval(record, intent)},
         known_orders=state.known_orders.with_id(intent.client_order_id),
+        known_terms=state.known_terms.with_id(terms_of(intent.client_order_id, intent.product, intent.side)),
         history=state.history.with_approval(paced),
     )
 

@@ -11,6 +11,7 @@ from gpt_trader.contracts.market import Tick
 from gpt_trader.risk_gate.domain.exposure import Approval
 from gpt_trader.risk_gate.domain.increments import BPS
 from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.pricing import is_fresh
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import allows, standing
 
@@ -91,8 +92,7 @@ def _has_moved(approval: Approval, policy: Policy, tick: Tick | None, now: datet
 
     An exit is held back only by a mark far on its losing side.
     """
-    is_seen = tick is not None and now - tick.occurred_at <= policy.marks.stale_seconds
-    if tick is None or not is_seen:
+    if tick is None or not is_fresh(tick, now, policy, policy.marks.stale_seconds):
         return approval.purpose.is_entry
     adverse = (approval.limit_price - tick.mid) * approval.side.sign / tick.mid * BPS
     distance = abs(adverse) if approval.purpose.is_entry else max(adverse, Decimal(0))

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from gpt_trader.risk_gate.domain.consequences import reduce_only, unapproved
+from gpt_trader.risk_gate.domain.exposure import terms_of
 from gpt_trader.risk_gate.domain.increments import ZERO, currencies
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import CauseRaised, Opened, OpeningPosition, Reconciled, Record
@@ -45,12 +46,19 @@ def compared(
 
 
 def foreign(state: GateState, orders: tuple[VenueOrder, ...], now: datetime) -> tuple[CauseRaised, ...]:
-    """Halt for each order at the venue that this gate never approved."""
+    """Halt for each order at the venue that this gate never approved, or not like this."""
     return tuple(
         CauseRaised(cause=unapproved(order.client_order_id or order.venue_order_id, now), at=now)
         for order in orders
-        if order.client_order_id not in state.known_orders
+        if not _is_ours(order, state)
     )
+
+
+def _is_ours(order: VenueOrder, state: GateState) -> bool:
+    if terms_of(order.client_order_id, order.product, order.side) not in state.known_terms:
+        return False
+    approval = state.approvals.get(order.client_order_id)
+    return approval is None or order.quantity <= approval.quantity
 
 
 def _differences(

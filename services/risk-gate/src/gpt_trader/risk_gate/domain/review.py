@@ -1,18 +1,16 @@
 """The decision itself: gather what the checks look at, size, price, and run every check."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from gpt_trader.contracts.decisions import CheckResult, SizingStep, Verdict
-from gpt_trader.contracts.market import Tick
 from gpt_trader.risk_gate.domain.checks.case import Account, Case, Request
 from gpt_trader.risk_gate.domain.checks.table import CHECKS, Check, Findings, all_hold, reported, run
 from gpt_trader.risk_gate.domain.exposure import Exposure, open_exits, reserved_cash, worst_case
 from gpt_trader.risk_gate.domain.increments import ONE, ZERO
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.portfolio import value
-from gpt_trader.risk_gate.domain.pricing import limit_price
+from gpt_trader.risk_gate.domain.pricing import limit_price, mark_age
 from gpt_trader.risk_gate.domain.sizing import EntryTerms, Sized, size_entry, size_exit
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import standing
@@ -82,7 +80,7 @@ def gathered(request: Request, state: GateState, policy: Policy) -> Case:
         tick=tick,
         book=request.market.book,
         mark=mark,
-        mark_age=_age(tick, request),
+        mark_age=None if tick is None else mark_age(tick, request.now, policy),
         account=account,
         limit_price=price,
         quantity=sized.quantity,
@@ -125,8 +123,3 @@ def _sized(request: Request, policy: Policy, price: Decimal | None, account: Acc
         cash=account.cash,
     )
     return size_entry(terms, policy)
-
-
-def _age(tick: Tick | None, request: Request) -> timedelta | None:
-    """Take the older of the venue's time and ours: a replayed tick is old however late it came."""
-    return None if tick is None else request.now - min(tick.occurred_at, tick.received_at)

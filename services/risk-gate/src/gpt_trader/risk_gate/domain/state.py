@@ -18,12 +18,14 @@ from gpt_trader.risk_gate.domain.trading_state import Causes
 class GateState:
     """The fold of the journal.
 
-    `known_orders` are the client order ids of every approval ever made, `permitted` the body hashes of every permit.
+    `known_orders` are the client order ids of every approval ever made, `known_terms` the same with product and side,
+    `permitted` the body hashes of every permit.
     """
 
     portfolio: Portfolio = field(default_factory=Portfolio)
     approvals: Approvals = field(default_factory=dict)
     known_orders: Ids = field(default_factory=SeenIds)
+    known_terms: Ids = field(default_factory=SeenIds)
     permitted: Ids = field(default_factory=SeenIds)
     signal_ids: Ids = field(default_factory=SeenIds)
     history: History = field(default_factory=History)

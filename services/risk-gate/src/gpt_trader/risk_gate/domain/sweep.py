@@ -5,12 +5,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from gpt_trader.contracts.account import Cause, TradingStatus
-from gpt_trader.risk_gate.domain.consequences import end_of_day, halted
+from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.risk_gate.domain.consequences import end_of_day, halted, reduce_only
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.portfolio import value
 from gpt_trader.risk_gate.domain.records import ApprovalVoided, CauseCleared, CauseRaised, Marked, Record
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, holds
+
+_FATE_UNKNOWN = frozenset({None, OrderStatus.SUBMITTING, OrderStatus.UNKNOWN})
 
 
 def swept(state: GateState, policy: Policy, marks: Mapping[str, Decimal], now: datetime) -> tuple[Record, ...]:
@@ -27,6 +30,21 @@ def run_out(state: GateState, now: datetime) -> tuple[ApprovalVoided, ...]:
         for key, kept in state.approvals.items()
         if kept.is_stored and kept.permitted_at is None and now >= kept.expires_at
     )
+
+
+def unresolved(state: GateState, since: datetime, now: datetime) -> tuple[Record, ...]:
+    """Go reduce-only while a create let out before `since` has no known fate: the books may lack its fills."""
+    silent = [
+        key
+        for key, kept in state.approvals.items()
+        if kept.permitted_at is not None and kept.permitted_at <= since and kept.status in _FATE_UNKNOWN
+    ]
+    if bool(silent) is restricts(state, CauseCode.UNRESOLVED_ORDER, now):
+        return ()
+    if silent:
+        detail = f"nothing is known of what became of {', '.join(silent)}"
+        return (CauseRaised(cause=reduce_only(CauseCode.UNRESOLVED_ORDER, detail, now), at=now),)
+    return (CauseCleared(code=CauseCode.UNRESOLVED_ORDER, product=None, reason="all are known", at=now),)
 
 
 def followed(state: GateState, code: CauseCode, detail: str, now: datetime, *, is_present: bool) -> tuple[Record, ...]:

@@ -33,6 +33,7 @@ class CauseCode(StrEnum):
     CLOCK = "clock"
     VENUE_DOWN = "venue_down"
     BALANCE_MISMATCH = "balance_mismatch"
+    UNRESOLVED_ORDER = "unresolved_order"
     UNEXPLAINED_FILL = "unexplained_fill"
     INFRASTRUCTURE = "infrastructure_denials"
     STALE_MARK = "stale_mark"
@@ -52,6 +53,7 @@ _CLEARING = {
     CauseCode.STATE_STORE: Clearing.GATE,
     CauseCode.CLOCK: Clearing.GATE,
     CauseCode.VENUE_DOWN: Clearing.GATE,
+    CauseCode.UNRESOLVED_ORDER: Clearing.GATE,
     CauseCode.DAILY_LOSS: Clearing.GATE,
     CauseCode.DRAWDOWN: Clearing.GATE,
 }

@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from gpt_trader.contracts.account import Cause, TradingStatus
 from gpt_trader.risk_gate.domain.consequences import halted, reduce_only
 from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised
-from gpt_trader.risk_gate.domain.sweep import followed, restricts, swept
+from gpt_trader.risk_gate.domain.sweep import followed, restricts, swept, unresolved
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, worse
 from gpt_trader.risk_gate.ports import StateStore, StoredState, StoreUnavailable
 from gpt_trader.risk_gate.service.ledger import Ledger
@@ -17,6 +18,8 @@ from gpt_trader.runtime import logs
 log = logs.get("risk-gate")
 
 _EVERY_SECONDS = 1.0
+_RESOLVED_WITHIN = timedelta(seconds=90)
+"""Real time after its permit in which the executor tells what became of an order, in the worst case."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +52,8 @@ class Degradation:
         except StoreUnavailable as error:
             self._restrict(CauseCode.STATE_STORE, str(error))
         ledger, now = self.ledger, self.ledger.clock.now()
-        marks = self.market.marks(now, ledger.policy.marks.hard_stale_seconds)
+        marks = self.market.marks(now, ledger.policy)
+        ledger.commit(*unresolved(ledger.state, now - ledger.clock.stretch(_RESOLVED_WITHIN), now))
         if ledger.state.is_opened:
             held = {name: mark for name, mark in marks.items() if name in ledger.state.portfolio.holdings}
             ledger.commit(*swept(ledger.state, ledger.policy, held, now))

@@ -76,7 +76,7 @@ class Flattening:
             signal=flatten_signal(product, position, market.tick, cause, now),
             purpose=Purpose.FLATTEN,
             market=market,
-            marks=self.market.marks(now, ledger.policy.marks.hard_stale_seconds),
+            marks=self.market.marks(now, ledger.policy),
             is_in_universe=product in self.market.members,
             slice_quantity=quantity,
             now=now,

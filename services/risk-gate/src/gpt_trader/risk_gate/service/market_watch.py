@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.decisions import MarketView
 from gpt_trader.contracts.market import BookSummary, FeedStatus, ProductSpec, Tick, Universe
+from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.pricing import is_fresh
 from gpt_trader.runtime import logs
 from gpt_trader.runtime.bus import Bus, Malformed, OnMessage, Received, decoded
 
@@ -64,9 +66,10 @@ class MarketWatch:
             feed=self.feeds.get(product),
         )
 
-    def marks(self, now: datetime, at_most: timedelta) -> Mapping[str, Decimal]:
-        """Return the marks that are not older than `at_most`."""
-        return {product: tick.mid for product, tick in self.ticks.items() if now - tick.occurred_at <= at_most}
+    def marks(self, now: datetime, policy: Policy) -> Mapping[str, Decimal]:
+        """Return the marks by which positions may be valued."""
+        limit = policy.marks.hard_stale_seconds
+        return {product: tick.mid for product, tick in self.ticks.items() if is_fresh(tick, now, policy, limit)}
 
 
 async def _read_back(received: Received, read: OnMessage) -> None:

@@ -78,7 +78,7 @@ class Publisher:
 
     async def _publish_account(self) -> None:
         now, policy = self.ledger.clock.now(), self.ledger.policy
-        marks = self.market.marks(now, policy.marks.hard_stale_seconds)
+        marks = self.market.marks(now, policy)
         snapshot = account(self.ledger.state, policy, marks, now, is_reconciled=self.is_reconciled)
         await self._send(subjects.ACCOUNT, snapshot)
         _measure(self.ledger, snapshot)

@@ -61,6 +61,8 @@ class Reconciliation:
             self.ledger.commit(*foreign(self.ledger.state, orders, now))
         if not self.ledger.state.is_opened:
             return self._open(balances)
+        if restricts(self.ledger.state, CauseCode.UNRESOLVED_ORDER, now):
+            self.publisher.is_reconciled = False
         if self.ledger.state.approvals or self.ledger.state.fills != fills:
             return False
         self._compare(balances)
@@ -69,7 +71,7 @@ class Reconciliation:
     def _open(self, balances: tuple[Balance, ...]) -> bool:
         """Adopt the first balances, once everything tradable among them has a mark."""
         ledger, now = self.ledger, self.ledger.clock.now()
-        marks = self.market.marks(now, ledger.policy.marks.hard_stale_seconds)
+        marks = self.market.marks(now, ledger.policy)
         waiting = [one for one in unpriced(balances, marks, ledger.policy) if one in self.market.specs]
         if not self.market.members or waiting:
             self.health.ready(False, f"waiting for the universe and marks of {waiting}")
@@ -80,7 +82,7 @@ class Reconciliation:
 
     def _compare(self, balances: tuple[Balance, ...]) -> None:
         ledger, now = self.ledger, self.ledger.clock.now()
-        marks = self.market.marks(now, ledger.policy.marks.hard_stale_seconds)
+        marks = self.market.marks(now, ledger.policy)
         found = compared(ledger.state, balances, marks, ledger.policy, now)
         is_equal = all(record.is_equal for record in found if isinstance(record, Reconciled))
         self.publisher.is_reconciled = is_equal

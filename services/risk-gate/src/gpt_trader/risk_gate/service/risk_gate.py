@@ -172,7 +172,7 @@ class RiskGate:
 
     def _request(self, signal: Signal) -> Request:
         now = self.ledger.clock.now()
-        marks = self.market.marks(now, self.ledger.policy.marks.hard_stale_seconds)
+        marks = self.market.marks(now, self.ledger.policy)
         held = self.ledger.state.portfolio.holdings
         return Request(
             signal=signal,
