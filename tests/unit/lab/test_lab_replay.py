@@ -78,7 +78,8 @@ def test_a_replay_repeats_itself(traded: Path) -> None:
 
 def test_the_chain_is_linked_as_the_journal_links_it(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "any.jsonl") as journal:
-        entries = journal.append_all([("one", {"b": Decimal("1.50"), "a": START}), ("two", {"c": [1, "x"]})])
+        journal.append_all([("one", {"b": Decimal("1.50"), "a": START}), ("two", {"c": [1, "x"]})])
+        entries = list(journal.entries())
 
     assert [linked(entry, entry.payload, entry.previous) for entry in entries] == [entry.hash for entry in entries]
 

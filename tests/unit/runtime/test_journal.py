@@ -39,7 +39,8 @@ def test_the_chain_goes_on_after_a_restart(tmp_path: Path) -> None:
     head = a_journal(path)
 
     with Journal.open(path) as journal:
-        entry = journal.append("later", None)
+        journal.append("later", None)
+        entry = list(journal.entries())[-1]
 
     assert (entry.sequence, entry.previous) == (9, head)
     assert verify(path) == Verified(entries=9, head=entry.hash, torn_bytes=0)
@@ -60,7 +61,8 @@ def test_a_journal_begins_empty_and_private(tmp_path: Path) -> None:
 
     with Journal.open(path) as journal:
         assert (journal.sequence, journal.head) == (0, GENESIS_HASH)
-        assert journal.append_all([]) == ()
+        journal.append_all([])
+        assert journal.sequence == 0
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -86,28 +86,25 @@ class Journal:
         """The number of entries, which is the sequence of the last one."""
         return self._sequence
 
-    def append(self, kind: str, payload: object) -> Entry:
+    def append(self, kind: str, payload: object) -> None:
         """Write one entry; it is on disk when this returns. The payload is anything that has a canonical form."""
-        return self.append_all([(kind, payload)])[0]
+        self.append_all([(kind, payload)])
 
-    def append_all(self, records: Sequence[tuple[str, object]]) -> tuple[Entry, ...]:
+    def append_all(self, records: Sequence[tuple[str, object]]) -> None:
         """Write several entries with one wait for the disk. A failed write makes the journal unusable."""
         if self._is_failed:
             raise OSError(f"{self.path}: an earlier write failed, so what the disk holds is unknown: restart")
-        lines, entries = [], []
+        lines = []
         sequence, head = self._sequence, self._head
         for kind, payload in records:
             sequence += 1
-            line, entry = _chained(sequence, kind, payload, head)
-            head = entry.hash
+            line, head = _chained(sequence, kind, payload, head)
             lines.append(line)
-            entries.append(entry)
         self._is_failed = True
         self._write(b"".join(lines))
         os.fsync(self._file.fileno())
         self._is_failed = False
         self._sequence, self._head = sequence, head
-        return tuple(entries)
 
     def entries(self) -> Iterator[Entry]:
         """Read back everything written, in order."""
@@ -161,13 +158,11 @@ def _entries(path: Path) -> Iterator[Entry]:
             yield checked
 
 
-def _chained(sequence: int, kind: str, payload: object, previous: str) -> tuple[bytes, Entry]:
+def _chained(sequence: int, kind: str, payload: object, previous: str) -> tuple[bytes, str]:
+    """Return the line and its hash."""
     body = canonical({"seq": sequence, "kind": kind, "payload": payload, "prev": previous})
     own_hash = digest(body)
-    line = body[:-1] + b',"~hash":"' + own_hash.encode() + b'"}\n'
-    return line, Entry(
-        sequence=sequence, kind=kind, payload=orjson.loads(body)["payload"], previous=previous, hash=own_hash
-    )
+    return body[:-1] + b',"~hash":"' + own_hash.encode() + b'"}\n', own_hash
 
 
 _SUFFIX_LENGTH = len(',"~hash":"') + 64 + len('"}\n')

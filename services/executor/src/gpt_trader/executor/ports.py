@@ -72,7 +72,7 @@ class UserChannel(Protocol):
 class JournalFile(Protocol):
     """An fsynced, append-only file."""
 
-    def append_all(self, records: Sequence[tuple[str, object]]) -> object:
+    def append_all(self, records: Sequence[tuple[str, object]]) -> None:
         """Put records on disk, in order, before returning."""
         ...
 
