@@ -70,6 +70,8 @@ class Approval:
     @property
     def worst_notional(self) -> Decimal:
         """What the remaining quantity costs at its limit, fee included: its part of what was reserved."""
+        if not self.counted and (self.status is None or not self.status.is_terminal):
+            return self.reserved
         remaining = self.remaining
         return self.reserved if remaining == self.quantity else self.reserved * remaining / self.quantity
 
