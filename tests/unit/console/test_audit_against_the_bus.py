@@ -50,9 +50,15 @@ def test_a_decision_that_was_altered_on_the_bus_is_found_although_it_keeps_its_h
 
 
 def test_a_decision_that_is_missing_on_the_bus_is_found() -> None:
-    (problem,) = differences(a_journal(a_decision(1), a_decision(2)), [a_decision(2)], [])
+    journal = a_journal(a_decision(1), a_decision(2), a_decision(3))
 
-    assert problem == "decision decision-1 of the journal was never published"
+    (problem,) = differences(journal, [a_decision(1), a_decision(3)], [])
+
+    assert problem == "decision decision-2 of the journal was never published"
+
+
+def test_old_decisions_that_the_bus_no_longer_keeps_are_no_difference() -> None:
+    assert not differences(a_journal(a_decision(1), a_decision(2)), [a_decision(2)], [])
 
 
 def test_a_decision_that_is_about_to_be_published_is_no_difference() -> None:

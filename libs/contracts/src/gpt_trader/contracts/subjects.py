@@ -99,7 +99,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream(name="MARKET", max_age=timedelta(days=7), max_bytes=256 * _MB, discard_new=False),
     Stream(name="BOOKS", max_age=timedelta(days=1), max_bytes=64 * _MB, discard_new=False, per_subject=100),
     Stream(name="SIGNALS", max_age=timedelta(days=30), max_bytes=64 * _MB, discard_new=False),
-    Stream(name="DECISIONS", max_age=None, max_bytes=512 * _MB, discard_new=True),
+    Stream(name="DECISIONS", max_age=None, max_bytes=1024 * _MB, discard_new=False),
     Stream(name="INTENTS", max_age=None, max_bytes=128 * _MB, discard_new=True),
     Stream(name="ORDERS", max_age=None, max_bytes=128 * _MB, discard_new=True),
     Stream(name="FILLS", max_age=None, max_bytes=64 * _MB, discard_new=True),

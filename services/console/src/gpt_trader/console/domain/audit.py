@@ -47,12 +47,12 @@ def _altered(journal: Sequence[Record], published: Sequence[Decision]) -> list[s
         for decision in published
         if known.get(decision.sequence) != decision
     ]
-    last = max((decision.sequence for decision in published), default=0)
     seen = {decision.sequence for decision in published}
+    first, last = min(seen, default=0), max(seen, default=0)
     problems += [
         f"decision {decision.decision_id} of the journal was never published"
         for decision in decisions
-        if decision.sequence not in seen and decision.sequence < last
+        if decision.sequence not in seen and first < decision.sequence < last
     ]
     order = [decision.sequence for decision in published]
     if order != sorted(order):
