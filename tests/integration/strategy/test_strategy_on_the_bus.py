@@ -185,7 +185,8 @@ async def test_a_strategy_warms_up_signals_exits_obeys_a_kill_and_can_be_replaye
             await store(a_candle(entry, base))
             entered = await signal()
             assert (entered.action, entered.strategy, entered.product) == (Action.ENTER, "trend", PRODUCT)
-            assert "bid" in await logged(tmp_path, "message_malformed")
+            for reason in ("bid: ", "payload: Invalid JSON"):
+                assert "message_malformed" in await logged(tmp_path, f'"reason": "{reason}')
 
             adopted = Parameters(
                 strategy="trend", version="p", values={"stop_atr": Decimal(3)}, adopted_at=datetime.now(UTC)
