@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from gate_builders import CREATE_LIFE, NOW, ZERO_HASH, D, FixedClock, a_fill, a_request, approved_on
+from typing_extensions import override
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
@@ -19,7 +21,7 @@ from gpt_trader.risk_gate.domain.records import EpochClaimed, PermitAnswered, Pe
 from gpt_trader.risk_gate.domain.sweep import followed
 from gpt_trader.risk_gate.domain.trading_state import CauseCode
 from gpt_trader.risk_gate.domain.venue import Balance, CancelOutcome, VenueOrder
-from gpt_trader.risk_gate.ports import VenueUnavailable
+from gpt_trader.risk_gate.ports import Venue, VenueUnavailable
 from gpt_trader.risk_gate.service.flattening import Flattening
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
@@ -74,6 +76,14 @@ class SlowVenue:
         return ()
 
 
+class EmptyVenue(SlowVenue):
+    """Has no open order."""
+
+    @override
+    async def open_orders(self) -> tuple[VenueOrder, ...]:
+        return ()
+
+
 @dataclass(slots=True)
 class Said:
     """Counts the acknowledgements."""
@@ -88,12 +98,13 @@ class Said:
         self.halts += 1
 
 
-def a_gate(ledger: Ledger, folder: Path, streams: FakeStreams | None = None) -> RiskGate:
-    write_secret(folder / "seed", generate_seed())
+def a_gate(ledger: Ledger, folder: Path, streams: FakeStreams | None = None, venue: Venue | None = None) -> RiskGate:
+    if not (folder / "seed").exists():
+        write_secret(folder / "seed", generate_seed())
     market, streams = MarketWatch(), streams or FakeStreams()
     signer = Signer.load(folder / "seed", key_id="gate")
     verdicts = Verdicts(ledger=ledger, bus=streams, outbox=Outbox(bus=streams), signer=signer)
-    orders = OrderStop(ledger=ledger, venue=SlowVenue(), publisher=Said())
+    orders = OrderStop(ledger=ledger, venue=venue or SlowVenue(), publisher=Said())
     return RiskGate(
         ledger=ledger,
         market=market,
@@ -243,3 +254,37 @@ async def test_a_decision_that_the_bus_does_not_take_ends_the_process(ledger: Le
 
     with pytest.raises(BusBehindJournal):
         await gate.verdicts.outbox.run()
+
+
+@pytest.mark.parametrize(("waited", "is_begun"), [(30, True), (61, False)])
+async def test_a_flatten_that_a_crash_interrupted_is_begun_again_unless_it_is_old(
+    ledger: Ledger, tmp_path: Path, waited: int, *, is_begun: bool
+) -> None:
+    first = a_gate(ledger, tmp_path)
+    await first.on_control(control(subjects.CONTROL_FLATTEN, 1))
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=FixedClock(), create_life=CREATE_LIFE)
+    again.replay()
+    assert isinstance(again.clock, FixedClock)
+    again.clock.at = NOW + timedelta(seconds=waited)
+    second = a_gate(again, tmp_path)
+
+    for wanted in again.state.flattens:
+        second.flattening.request(wanted)
+
+    assert first.flattening.requests.qsize() == 1
+    assert second.flattening.requests.qsize() == is_begun
+    assert len(again.state.flattens) == is_begun
+
+
+async def test_a_flatten_ends_once(ledger: Ledger, tmp_path: Path) -> None:
+    gate = a_gate(ledger, tmp_path, venue=EmptyVenue())
+    await gate.on_control(control(subjects.CONTROL_FLATTEN, 1))
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(gate.flattening.run())
+        await soon(lambda: not ledger.state.flattens)
+        running.cancel()
+
+    again = Ledger(journal=ledger.journal, policy=ledger.policy, clock=ledger.clock, create_life=CREATE_LIFE)
+    again.replay()
+    assert again.state.flattens == ()

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
+from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import Cause
 from gpt_trader.contracts.decisions import Verdict
 from gpt_trader.contracts.ids import ClientOrderId
@@ -20,7 +21,7 @@ from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.permits import PermitOutcome
 from gpt_trader.risk_gate.domain.portfolio import Holding, Portfolio
 from gpt_trader.risk_gate.domain.records import Record
-from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.state import GateState, WantedFlatten
 from gpt_trader.risk_gate.domain.trading_state import cleared, raised, without_expired
 
 
@@ -55,6 +56,8 @@ def evolve(state: GateState, record: Record) -> GateState:  # noqa: C901, PLR091
             return replace(state, causes=cleared(without_expired(state.causes, record.at), record.code, record.product))
         case records.CommandReceived():
             return _commanded(state, record)
+        case records.FlattenEnded():
+            return replace(state, flattens=tuple(one for one in state.flattens if one.sequence != record.sequence))
         case records.CommandsLost():
             return replace(_restricted(state, record.raised, record.at), control_sequence=0)
         case records.Marked():
@@ -267,7 +270,11 @@ def _commanded(state: GateState, record: records.CommandReceived) -> GateState:
         causes = cleared(causes, cause.code, cause.product)
     for cause in record.raised:
         causes = raised(causes, cause)
-    return replace(state, causes=causes, control_sequence=max(record.sequence, state.control_sequence))
+    state = replace(state, causes=causes, control_sequence=max(record.sequence, state.control_sequence))
+    if record.subject != subjects.CONTROL_FLATTEN or not record.raised:
+        return state
+    wanted = WantedFlatten(sequence=record.sequence, product=record.raised[0].product, at=record.at)
+    return replace(state, flattens=(*state.flattens, wanted))
 
 
 def _marked(state: GateState, record: records.Marked) -> GateState:

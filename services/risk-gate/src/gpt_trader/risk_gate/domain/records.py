@@ -154,6 +154,15 @@ class CommandReceived(Message):
     at: Instant
 
 
+class FlattenEnded(Message):
+    """What an operator's flatten could close is closed, or it was never begun; `sequence` is that of its command."""
+
+    kind: Literal["flatten_ended"] = "flatten_ended"
+    sequence: int
+    reason: str
+    at: Instant
+
+
 class CommandsLost(Message):
     """The CONTROL stream ends before commands that were obeyed: its numbers begin anew, and a kill may be gone."""
 
@@ -195,6 +204,7 @@ Record = Annotated[
     | CauseCleared
     | CommandReceived
     | CommandsLost
+    | FlattenEnded
     | Marked
     | Reconciled,
     Field(discriminator="kind"),

@@ -15,6 +15,15 @@ from gpt_trader.risk_gate.domain.trading_state import Causes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WantedFlatten:
+    """An operator's flatten that has not ended; `sequence` is its command's place, `product` None = everything."""
+
+    sequence: int
+    product: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateState:
     """The fold of the journal.
 
@@ -37,6 +46,7 @@ class GateState:
     intents_sequence: int = 0
     intents_head: str = GENESIS_HASH
     control_sequence: int = 0
+    flattens: tuple[WantedFlatten, ...] = ()
     orders_sequence: int = 0
     fills_sequence: int = 0
     fills: int = 0

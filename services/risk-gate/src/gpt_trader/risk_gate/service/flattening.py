@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gpt_trader.contracts.decisions import Verdict
 from gpt_trader.contracts.intents import Purpose
@@ -9,7 +10,8 @@ from gpt_trader.contracts.signals import Side
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.flatten import flatten_signal, slice_of, targets
 from gpt_trader.risk_gate.domain.increments import ZERO
-from gpt_trader.risk_gate.domain.records import DecisionMade
+from gpt_trader.risk_gate.domain.records import DecisionMade, FlattenEnded
+from gpt_trader.risk_gate.domain.state import WantedFlatten
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.order_stop import OrderStop
@@ -18,6 +20,7 @@ from gpt_trader.runtime import logs
 
 log = logs.get("risk-gate")
 
+_BEGUN_WITHIN = timedelta(minutes=1)
 _SLICE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
 
@@ -30,19 +33,25 @@ class Flattening:
     market: MarketWatch
     verdicts: Verdicts
     orders: OrderStop
-    requests: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    requests: asyncio.Queue[WantedFlatten] = field(default_factory=asyncio.Queue)
 
-    def request(self, product: str | None) -> None:
-        """Ask for one product to be closed, or for all (None)."""
-        self.requests.put_nowait(product)
+    def request(self, wanted: WantedFlatten) -> None:
+        """Begin it soon; one that waited too long is not begun: the operator saw that nothing came of it."""
+        now = self.ledger.clock.now()
+        if now - wanted.at > self.ledger.clock.stretch(_BEGUN_WITHIN):
+            log.error("flatten_too_old", sequence=wanted.sequence, product=wanted.product)
+            self.ledger.commit(FlattenEnded(sequence=wanted.sequence, reason="too old", at=now))
+            return
+        self.requests.put_nowait(wanted)
 
     async def run(self) -> None:
         """Serve requests, for ever."""
         while True:
-            product = await self.requests.get()
+            wanted = await self.requests.get()
             await self.orders.cancel_all()
-            for name in targets(self.ledger.state, product):
+            for name in targets(self.ledger.state, wanted.product):
                 await self._close(name)
+            self.ledger.commit(FlattenEnded(sequence=wanted.sequence, reason="done", at=self.ledger.clock.now()))
 
     async def _close(self, product: str) -> None:
         stuck = 0

@@ -1,11 +1,10 @@
 """What the gate does on each message: signals are judged, reports are folded, commands are obeyed."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from gpt_trader.contracts import subjects
-from gpt_trader.contracts.control import Flatten
 from gpt_trader.contracts.intents import EpochClaim, Purpose, SignedIntent
 from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.contracts.signals import Action, Signal
@@ -30,8 +29,6 @@ from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Malformed, On
 
 log = logs.get("risk-gate")
 
-_FLATTEN_WITHIN = timedelta(minutes=1)
-"""An operator who asked longer ago has seen that nothing came of it, and may have acted otherwise."""
 _EPOCH_SECONDS = 0.25
 """Pause between two looks for a later epoch; publishing an intent would find out at once."""
 
@@ -125,14 +122,13 @@ class RiskGate:
             self._flatten(received)
 
     def _flatten(self, received: Received) -> None:
-        command = commands.parsed(received.subject, received.payload)
-        wall = self.ledger.clock.wall()
-        if not isinstance(command, Flatten):
+        """Begin what was just recorded, unless it waited on the bus for too long."""
+        wanted = next((one for one in self.ledger.state.flattens if one.sequence == received.sequence), None)
+        if wanted is None:
             return
-        if received.stored_at is None or wall - received.stored_at > _FLATTEN_WITHIN:
-            log.error("flatten_too_old", stored_at=str(received.stored_at))
-            return
-        self.flattening.request(command.product)
+        clock = self.ledger.clock
+        waited = timedelta(0) if received.stored_at is None else clock.wall() - received.stored_at
+        self.flattening.request(replace(wanted, at=wanted.at - clock.stretch(waited)))
 
     async def watch_epoch(self, bus: Bus) -> None:
         """Give no more permits at once when another gate claims an epoch; then raise FencedOff.

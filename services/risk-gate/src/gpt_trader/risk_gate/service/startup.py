@@ -51,6 +51,8 @@ class Startup:
         """Replay, compare, claim, catch up; trading stays restricted until the venue was reconciled."""
         count = self.ledger.replay()
         log.info("journal_replayed", records=count, head=self.ledger.journal.head)
+        for wanted in self.ledger.state.flattens:  # begun, or about to be, when the last run ended
+            self.gate.flattening.request(wanted)
         now = self.ledger.clock.now()
         self.ledger.commit(CauseRaised(cause=reduce_only(CauseCode.STARTING, "not reconciled yet", now), at=now))
         sequence, head, epoch = await self._compared_tail()
