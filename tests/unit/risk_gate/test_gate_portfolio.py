@@ -64,6 +64,14 @@ def test_a_correction_restates_the_fill_it_names() -> None:
     assert corrected.holdings[BTC].fees == D(2)
 
 
+def test_a_fill_that_comes_after_its_correction_is_not_counted_again() -> None:
+    wrong = a_trade(Side.BUY, "1", "400", number=1, fee="3", trade="t")
+    right = a_trade(Side.BUY, "0.8", "300", number=2, fee="2", kind=FillKind.CORRECTION, trade="t")
+
+    assert folded(right, wrong).cash == folded(wrong, right).cash
+    assert folded(right, wrong).quantity(BTC) == D("0.8")
+
+
 def test_a_portfolio_with_a_holding_without_a_mark_has_no_value() -> None:
     portfolio = Portfolio(cash={"USD": D(5)}, holdings={BTC: Holding(quantity=D(1), cost=D(10))})
 

@@ -39,6 +39,7 @@ class Execution:
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    is_restated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,9 @@ def evolve(portfolio: Portfolio, fill: Fill) -> Portfolio:
     stated = Execution(side=fill.side, quantity=fill.quantity, price=fill.price, fee=fill.fee)
     match fill.kind:
         case FillKind.FILL:
+            known = counted.executions.get(fill.trade_id)
+            if known is not None and known.is_restated:
+                return counted
             return _remembered(_applied(counted, fill, stated), fill.trade_id, stated)
         case FillKind.REVERSAL:
             undone = counted.executions.get(fill.trade_id, stated)
@@ -75,7 +79,8 @@ def evolve(portfolio: Portfolio, fill: Fill) -> Portfolio:
         case FillKind.CORRECTION:
             before = counted.executions.get(fill.trade_id)
             cleared = _reverted(counted, fill, before) if before else counted
-            return _remembered(_applied(cleared, fill, stated), fill.trade_id, stated)
+            restated = replace(stated, is_restated=True)
+            return _remembered(_applied(cleared, fill, restated), fill.trade_id, restated)
         case _:
             assert_never(fill.kind)
 
