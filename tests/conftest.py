@@ -9,11 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.bus import Bus, connect
 from gpt_trader.runtime.infrastructure import keys, nats_config, redis_config, servers
 from gpt_trader.runtime.infrastructure.provision import provision
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # how long an example takes says nothing about the code on a busy machine
 
 
 @dataclass(slots=True, kw_only=True)

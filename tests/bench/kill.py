@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from harness import RunningSystem
 from records import Scale, accepted_at, instant, journaled
@@ -95,14 +96,19 @@ class Outcome:
     orders_after_acknowledgement: int
 
 
+def _is_kill(record: dict[str, Any]) -> bool:
+    """Say whether a record latches a kill: heard as it was published, or read back from the stream."""
+    return record.get("subject") == CONTROL_KILL or record.get("cause", {}).get("code") == "kill"
+
+
 def outcome(running: RunningSystem, done: Sequence[Trial]) -> Outcome:
     """Compare the trials with what the venue accepted and when, and with the gate's journal."""
     accepted = sorted(accepted_at(running).values())
     scale = Scale.of(running.manifest.clock)
-    commands = journaled(running.run_dir / "risk-gate", {"command_received"})
-    at = [scale.wall_ns(instant(record["at"])) for record in commands if record["subject"] == CONTROL_KILL]
-    latched = sorted(one for one in at if one is not None)
-    assert len(latched) == len(done), f"{len(done)} kills were published, {len(latched)} are journaled"
+    records = journaled(running.run_dir / "risk-gate", {"command_received", "cause_raised"})
+    at = [scale.wall_ns(instant(record["at"])) for record in records if _is_kill(record)]
+    latches = sorted(one for one in at if one is not None)
+    latched = [next(one for one in latches if one >= trial.killed) for trial in done]
     last, late, after = [], 0, 0
     for trial in done:
         within = [at for at in accepted if trial.killed < at < trial.freed]

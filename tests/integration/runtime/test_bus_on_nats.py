@@ -394,17 +394,17 @@ async def test_what_was_acknowledged_survives_kill_9_and_consumers_go_on(own_nat
 
 async def test_a_full_stream_takes_no_more_and_forgets_nothing(own_nats_stack: Any, own_bus_of: Any) -> None:
     gate = await own_bus_of(Zone.GATE)
-    await gate.store(f"decisions.{PRODUCT}", b"first", message_id="first")
-    await shrink("DECISIONS", 4096, own_nats_stack)
+    await gate.store(f"intents.approved.{PRODUCT}", b"first", message_id="first")
+    await shrink("INTENTS", 4096, own_nats_stack)
 
     async def fill() -> None:
         for number in range(10):
-            await gate.store(f"decisions.{PRODUCT}", b"x" * 1000, message_id=f"full{number}")
+            await gate.store(f"intents.approved.{PRODUCT}", b"x" * 1000, message_id=f"full{number}")
 
     with pytest.raises(StreamFull):
         await fill()
 
-    payloads = [received.payload async for received in gate.history("DECISIONS")]
+    payloads = [received.payload async for received in gate.history("INTENTS")]
     assert payloads[0] == b"first"
 
 
