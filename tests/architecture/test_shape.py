@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("libs/*/src/**/*.py"), *ROOT.glob("services/*/src/**/*.py")])
-LONGEST_MODULE = 400
+LONGEST_MODULE = 300
 LONGEST_FUNCTION = 50
 BANNED_WORDS = {
     "Manager", "Helper", "Handler", "Coordinator", "Orchestrator", "Engine", "Processor", "Util", "Utils", "Common",
@@ -114,7 +114,7 @@ def test_every_module_is_reached_from_an_entry_point() -> None:
     for pyproject in ROOT.glob("services/*/pyproject.toml"):
         points = tomllib.loads(pyproject.read_text())["project"].get("entry-points", {})
         waiting += [target.split(":")[0] for group in points.values() for target in group.values()]
-    waiting += ["gpt_trader.runtime.infrastructure.provision"]
+    waiting += [f"gpt_trader.runtime.infrastructure.{one}" for one in ("provision", "await_bus")]
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()

@@ -17,6 +17,7 @@ from gpt_trader.contracts.market import Tick
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.contracts.subjects import Zone, signals
+from gpt_trader.risk_gate.adapters.coinbase_bodies import CoinbaseBodies
 from gpt_trader.risk_gate.domain.decide import decide
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.review import review
@@ -31,6 +32,8 @@ _LOOSE = {
     "frequency__trades_per_day": 100000,
     "frequency__trades_per_hour": 100000,
     "frequency__entries_per_hour": 100000,
+    "frequency__strategy_entries_per_day": 100000,
+    "frequency__strategy_entries_per_hour": 100000,
     "frequency__between_trades_seconds": 0,
     "frequency__per_product_seconds": 0,
     "frequency__messages_per_second": 1000,
@@ -59,7 +62,7 @@ def pure(rounds: int, orders_today: int) -> dict[str, float]:
         assert verdict.verdict is Verdict.APPROVED, [one for one in checks if one.outcome is Outcome.FAILED]
         found["checks_evaluated"] = float(sum(one.outcome is not Outcome.SKIPPED for one in checks))
         found[name] = _per_second(rounds, partial(review, request, state, policy))
-    found["decide"] = _per_second(rounds // 4, partial(decide, request, fresh, policy))
+    found["decide"] = _per_second(rounds // 4, partial(decide, request, fresh, policy, CoinbaseBodies()))
     return found
 
 

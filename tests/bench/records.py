@@ -57,7 +57,7 @@ def history(running: RunningSystem, stream: str, since_ns: int, subject: str = "
 
 def journaled(folder: Path, kinds: set[str]) -> Iterable[dict[str, Any]]:
     """Yield payloads of a service's journal, in order."""
-    for path in sorted(folder.glob("journal/*")):
+    for path in sorted(path for path in folder.glob("journal/*") if path.suffix in {".jsonl", ".journal"}):
         for line in path.read_bytes().splitlines():
             try:
                 record = orjson.loads(line)

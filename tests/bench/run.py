@@ -5,6 +5,7 @@ Missing a goal is reported, never an error: machines differ, so compare ratios.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ sys.path[:0] = [
     str(HERE),
     str(HERE / "bench_strategy" / "src"),
     str(HERE.parent / "e2e"),
+    str(HERE.parent / "scenarios"),
     str(HERE.parent / "unit" / "risk_gate"),
 ]
 
@@ -25,9 +27,13 @@ import bare_chain  # noqa: E402 - the benches are scripts beside each other, not
 import bench_system  # noqa: E402 - as above
 import chain  # noqa: E402 - as above
 import decisions  # noqa: E402 - as above
+import executing  # noqa: E402 - as above
+import inside  # noqa: E402 - as above
 import kill  # noqa: E402 - as above
 import orjson  # noqa: E402 - as above
+import past  # noqa: E402 - as above
 import resources  # noqa: E402 - as above
+import storms  # noqa: E402 - as above
 from harness import RunningSystem  # noqa: E402 - as above
 from report import Line, Spread, as_json, show, spread, step  # noqa: E402 - as above
 
@@ -49,11 +55,37 @@ class Extent:
     flood: int
     watch_seconds: float
     kills: int
+    pasts: tuple[int, ...]
+    records: int
+    open_orders: int
+    storms: int
 
 
-SHORT = Extent(chain_seconds=10, bare_seconds=5, reviews=4000, orders_today=200, flood=300, watch_seconds=5, kills=10)
+SHORT = Extent(
+    chain_seconds=10,
+    bare_seconds=5,
+    reviews=4000,
+    orders_today=200,
+    flood=300,
+    watch_seconds=5,
+    kills=10,
+    pasts=(1000, 100_000),
+    records=20_000,
+    open_orders=500,
+    storms=40,
+)
 FULL = Extent(
-    chain_seconds=90, bare_seconds=60, reviews=20000, orders_today=2000, flood=5000, watch_seconds=20, kills=200
+    chain_seconds=90,
+    bare_seconds=60,
+    reviews=20000,
+    orders_today=2000,
+    flood=5000,
+    watch_seconds=20,
+    kills=200,
+    pasts=(1000, 100_000, 1_000_000),
+    records=1_000_000,
+    open_orders=5000,
+    storms=1000,
 )
 
 
@@ -129,6 +161,104 @@ class Bench:
             rate = found[name]
             self.say(Line("b", f"pure review, {every}, {state}", f"{rate:,.0f}/s", ">= 20,000/s", rate >= 20_000))
         self.say(Line("b", "pure decide: review, intent, canonical record, hash", f"{found['decide']:,.0f}/s"))
+
+    def gathering(self) -> None:
+        """(e): everything a decision looks at, on an ordinary gate and on a busy one."""
+        for products, orders, goal in ((3, 5, 10_000), (50, 100, None)):
+            found = past.gathered(self.extent.reviews // 4, products, orders)
+            self.raw[f"gathered_{products}_{orders}"] = found
+            what = f"gather and review, {found['checks']:.0f} checks, {products} positions, {orders} orders open"
+            rate, aim = found["gather_and_review"], "" if goal is None else f">= {goal:,}/s on one core"
+            self.say(Line("e", what, f"{rate:,.0f}/s", aim, None if goal is None else rate >= goal))
+            self.say(Line("e", "the same, the orders changed since the last one", f"{found['after_a_change']:,.0f}/s"))
+
+    def deciding(self) -> None:
+        """(f): inside the running gate, which shares the machine's cores with all others or has one to itself."""
+        for name, is_apart in (("sharing", False), ("apart", True)):
+            if is_apart and len(os.sched_getaffinity(0)) < 2:
+                return
+            self._deciding(name, is_apart=is_apart)
+
+    def _deciding(self, name: str, *, is_apart: bool) -> None:
+        step(f"starting a system with {len(inside.PRODUCTS)} products and 100 orders open")
+        neighbours = resources.Neighbours()
+        folder = self._folder(f"deciding-{name}")
+        neighbours.begin()
+        found = inside.latency(folder, self.extent.bare_seconds, is_apart=is_apart)
+        self.raw[f"deciding_{name}"] = asdict(found)
+        others = f"others used {neighbours.share():.0f} % of a core"
+        rate = f"{found.decisions / found.seconds:.0f} signals/s, {found.open_orders} orders open; {others}"
+        rate += f"; the gate used {found.cpu:.2f} ms of processor a decision, all its work included"
+        self.say(Line("f", "the gate has a core to itself" if is_apart else "the gate shares all cores", rate))
+        for what, took in (("decision on disk", found.with_disk), ("the same, disk not counted", found.without_disk)):
+            self.say(Line("f", f"signal received -> {what}", str(took), "p99 < 2 ms", took.p99 < 2))
+        self.say(Line("f", "signal stored by the bus -> decision on disk", str(found.since_stored)))
+
+    def history(self) -> None:
+        """(g): the same order on gates with ever more behind them."""
+        costs = past.against_history(self.extent.pasts, self.extent.reviews // 8)
+        self.raw["history"] = [asdict(cost) for cost in costs]
+        for cost in costs:
+            against = f"{cost.review / costs[0].review:.2f}x and {cost.fold / costs[0].fold:.2f}x the first"
+            spent = f"review {cost.review:.0f} us, fold {cost.fold:.1f} us a record"
+            value = f"{spent} ({against}), {cost.ids / 1e6:.2f} MB of ids"
+            is_flat = cost.review <= 1.5 * costs[0].review and cost.fold <= 2 * costs[0].fold
+            self.say(Line("g", f"a decision after {cost.fills:,} fills", value, "<= 1.5x and 2x", is_flat))
+
+    def restarts(self) -> None:
+        """(h): by snapshot and tail, and by the whole fold."""
+        past.check_template()
+        step(f"writing a journal of {self.extent.records:,} records and starting from it three times")
+        found = past.restarts(self._folder("restart"), self.extent.records)
+        self.raw["restart"] = asdict(found)
+        quick, whole = found.shortcut, found.whole
+        size = f"journal {found.journal_megabytes:.0f} MB, snapshot {found.snapshot_megabytes:.1f} MB"
+        value = f"{quick.wall:.1f} s, {quick.cpu:.1f} s of processor ({quick.folded:,} records folded; {size})"
+        self.say(Line("h", f"start after {quick.records:,} records by snapshot", value, "< 10 s", quick.wall < 10))
+        value = (
+            f"{whole.wall:.1f} s, {whole.cpu:.1f} s of processor; the audit of the chain {found.verified_seconds:.1f} s"
+        )
+        self.say(Line("h", "the same by the whole fold", value))
+        is_equal = quick.state == whole.state
+        self.say(Line("h", "state hash of both", quick.state[:16] if is_equal else "DIFFERENT", "equal", is_equal))
+        paused = (
+            f"{found.snapshot_held_milliseconds:.1f} ms without letting go, of {found.snapshot_seconds * 1e3:.0f} ms"
+        )
+        self.say(Line("h", "writing the snapshot holds decisions up", paused))
+
+    def executing(self) -> None:
+        """(i): the executor alone."""
+        step(
+            f"opening {self.extent.open_orders:,} orders, and agreeing with a venue of {2 * self.extent.open_orders:,}"
+        )
+        found = executing.measured(
+            self._folder("executing"), self.extent.open_orders, self.extent.bare_seconds, 2 * self.extent.open_orders
+        )
+        self.raw["executing"] = asdict(found)
+        what = f"intent due -> request on the wire, {executing.RATE}/s, {found.open_orders:,} orders open"
+        value = f"{found.to_request}; {found.order_cpu:.2f} ms of processor an order"
+        self.say(Line("i", what, value))
+        self.say(Line("i", "the same, disk not counted", str(found.own), "p99 < 5 ms", found.own.p99 < 5))
+        self.say(Line("i", "the floor: one fsync and the same request by the same client", str(found.floor)))
+        self.say(Line("i", "the same, disk not counted", str(found.floor_own)))
+        what = f"reconciliation of {found.listed:,} orders, all ended meanwhile"
+        spent = f"{found.reconcile_seconds:.1f} s, {found.reconcile_cpu:.1f} s of processor"
+        value = f"{spent}, {found.ended:,} ended; journal folded in {found.fold_seconds:.1f} s"
+        self.say(Line("i", what, value, "< 5 s", found.reconcile_seconds < 5 and found.ended == found.listed))
+
+    def storms(self) -> None:
+        """(j): in one process, which has no more than one core."""
+        step(f"running {self.extent.storms} fault storms")
+        found = storms.measured(self.extent.storms)
+        self.raw["storms"] = asdict(found)
+        rate, events = found.schedules / found.cpu, found.events / found.schedules
+        value = (
+            f"{rate:.0f}/s of processor time, {events:.0f} events each, {found.cpu / found.events * 1e6:.0f} us each"
+        )
+        self.say(Line("j", "fault storms", value, ">= 100/s of >= 200 events", rate >= 100 and events >= 200))
+        per_second = f"{found.events / found.cpu:,.0f}/s"
+        self.say(Line("j", "their events", per_second, ">= 20,000/s", found.events / found.cpu >= 20_000))
+        self.say(Line("j", "storms that broke an invariant", str(found.violated), "0", found.violated == 0))
 
     def kills(self) -> None:
         """(d)."""
@@ -212,14 +342,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="few repetitions: a smoke, not a measurement")
     parser.add_argument(
-        "--only", default="a,b,c,d", help="sections, separated by commas: a latency, b decisions, c memory, d kill"
+        "--only",
+        default="a,b,c,d,e,f,g,h,i,j",
+        help="sections, separated by commas: a latency, b decisions, c memory, d kill, "
+        "e review with everything gathered, f latency inside the gate, g cost against history, h restart, "
+        "i the executor, j fault storms",
     )
     parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench.json", help="where the figures go")
     parser.add_argument("--keep", type=Path, help="run in this empty folder and leave it, logs included")
     given = parser.parse_args()
     sections = set(given.only.split(","))
-    if not sections <= set("abcd"):
-        parser.error(f"--only {given.only}: sections are a, b, c, d")
+    if not sections <= set("abcdefghij"):
+        parser.error(f"--only {given.only}: sections are a, b, c, d, e, f, g, h, i, j")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, bench_system.strategy_installed():
         bench = Bench(given.keep or Path(scratch), SHORT if given.short else FULL)
@@ -237,6 +371,10 @@ def measure(bench: Bench, sections: set[str]) -> None:
     """Run the sections in an order that shares running systems."""
     if "b" in sections:
         bench.pure()
+    works = {"e": bench.gathering, "f": bench.deciding, "g": bench.history, "h": bench.restarts, "i": bench.executing}
+    for section, work in works.items():
+        if section in sections:
+            work()
     if sections & {"b", "c"}:
         bench.idle(sections)
     if "a" in sections:
@@ -245,6 +383,8 @@ def measure(bench: Bench, sections: set[str]) -> None:
         bench.under_load(1000, sections)
     if "d" in sections:
         bench.kills()
+    if "j" in sections:
+        bench.storms()  # last, for it silences this process
 
 
 if __name__ == "__main__":

@@ -68,6 +68,12 @@ class RunningSystem:
 
     def pid_of(self, service: str) -> int:
         """Find the live process of a service: supervision gives it a new id after each crash."""
+        found = self.find(service)
+        assert found is not None, f"{service} does not run"
+        return found
+
+    def find(self, service: str) -> int | None:
+        """Return the process of a service, or None between a crash and its restart."""
         wanted = f"gpt_trader.{service.replace('-', '_')}"
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -75,7 +81,7 @@ class RunningSystem:
                     words = (entry / "cmdline").read_bytes().split(b"\0")
                     if wanted.encode() in words and str(self.run_dir / "app.yaml").encode() in words:
                         return int(entry.name)
-        raise AssertionError(f"{service} does not run")
+        return None
 
     def kill_9(self, service: str) -> int:
         pid = self.pid_of(service)
@@ -99,10 +105,12 @@ class RunningSystem:
 
     def until(self, what: str, is_so: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
+        looked = time.monotonic()
         while not is_so():
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.output.read_text()[-3000:]}"
-            time.sleep(0.25)
+            time.sleep(max(0.25, time.monotonic() - looked))  # a look that starts a process must not fill the cores
+            looked = time.monotonic()
 
 
 @contextmanager

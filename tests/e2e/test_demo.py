@@ -25,11 +25,13 @@ def test_all_services_are_alive_and_trading_is_active(demo: RunningSystem) -> No
 
 def test_it_trades_and_denies_within_a_minute(demo: RunningSystem) -> None:
     demo.until("an order is filled", lambda: bool(filled(demo.history("ORDERS", OrderEvent))), seconds=90)
+    assert demo.trader("pause").returncode == 0  # how soon a wish is denied of itself is the market's chance
     demo.until(
         "a signal is denied",
         lambda: any(decision.verdict is Verdict.DENIED for decision in demo.history("DECISIONS", Decision)),
         seconds=90,
     )
+    assert demo.trader("resume").returncode == 0
 
 
 def test_every_order_at_the_venue_was_approved_and_every_fill_counted(demo: RunningSystem) -> None:
@@ -84,6 +86,18 @@ def test_positions_and_cash_agree_with_the_venue(demo: RunningSystem) -> None:
     demo.until("the account agrees with the venue to the last digit", agrees, seconds=60)
 
 
+def test_positions_rebuilt_from_the_fills_are_those_of_the_books(demo: RunningSystem) -> None:
+    def is_even() -> bool:
+        lines = demo.trader_json("positions", "rebuild", "--hours", "100", "--dry-run")["lines"]
+        return len(lines) > 1 and all(line["gate"] == line["rebuilt"] == line["venue"] for line in lines)
+
+    demo.until("the books are what the fills give", is_even, seconds=60)
+    done = demo.trader("positions", "rebuild", "--reason", "test")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to adopt" in done.stdout
+    assert list(demo.run_dir.glob("positions-*.json")), "the rollback file"
+
+
 def test_the_log_verifies_and_one_changed_byte_is_found(demo: RunningSystem, tmp_path: Path) -> None:
     intact = demo.trader("audit", "verify")
     copy = tmp_path / "gate.jsonl"
@@ -108,7 +122,7 @@ def test_a_second_stack_in_the_same_folder_is_refused(demo: RunningSystem) -> No
 
 def test_a_run_can_stop_by_itself_and_write_a_summary(tmp_path: Path) -> None:
     summary = tmp_path / "out.json"
-    with system(tmp_path, "--for", "20", "--summary", str(summary)) as running:
+    with system(tmp_path, "--for", "8", "--summary", str(summary)) as running:
         running.process.wait(60)
 
         assert running.process.returncode == 0, running.output.read_text()

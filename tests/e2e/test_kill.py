@@ -10,14 +10,25 @@ from gpt_trader.contracts.account import TradingState, TradingStatus
 from gpt_trader.contracts.subjects import CONTROL_KILL, STATE_TRADING, Zone
 from gpt_trader.runtime.bus import Bus
 
+QUIET_SECONDS = 6
+"""A minute of the demo's market, four of its candles: time enough for an entry, were one let through."""
 
-@pytest.fixture
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+
+@pytest.fixture(scope="module")
+def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Start a demo and wait until it has traded."""
     with system(tmp_path_factory.mktemp("busy")) as running:
-        running.until("trading is active", lambda: running.trader_json("status")["trading"]["status"] == "active")
         running.until("an order reached the venue", lambda: bool(running.books()["orders"]), seconds=90)
         yield running
+
+
+@pytest.fixture
+def busy(trading: RunningSystem) -> RunningSystem:
+    """Hand over a demo that trades: a kill of the test before is over."""
+    if is_halted(trading):
+        assert trading.trader("reset").returncode == 0
+    trading.until("trading is active", lambda: is_active(trading))
+    return trading
 
 
 def kill_with(running: RunningSystem, payload: bytes) -> None:
@@ -27,12 +38,34 @@ def kill_with(running: RunningSystem, payload: bytes) -> None:
     running.as_zone(Zone.OPERATOR, work)
 
 
-def is_halted(running: RunningSystem) -> bool:
-    async def work(bus: Bus) -> bool:
+def last_word(running: RunningSystem) -> TradingState | None:
+    async def work(bus: Bus) -> TradingState | None:
         received = await bus.last("STATE", STATE_TRADING)
-        return received is not None and TradingState.decode(received.payload).status is TradingStatus.HALTED
+        return None if received is None else TradingState.decode(received.payload)
 
     return running.as_zone(Zone.OPERATOR, work)
+
+
+def is_halted(running: RunningSystem) -> bool:
+    state = last_word(running)
+    return state is not None and state.status is TradingStatus.HALTED
+
+
+def is_active(running: RunningSystem) -> bool:
+    state = last_word(running)
+    return state is not None and state.status is TradingStatus.ACTIVE
+
+
+def is_halted_by_another(running: RunningSystem, epoch: int) -> bool:
+    """Whether a gate that started after this epoch says that trading is halted."""
+    state = last_word(running)
+    return state is not None and state.epoch > epoch and state.status is TradingStatus.HALTED
+
+
+def epoch_of(running: RunningSystem) -> int:
+    state = last_word(running)
+    assert state is not None
+    return state.epoch
 
 
 def entries(running: RunningSystem) -> int:
@@ -45,7 +78,7 @@ def test_any_payload_kills_and_no_order_follows(busy: RunningSystem, payload: by
     busy.until("the gate acknowledges", lambda: is_halted(busy), seconds=5)
     before = entries(busy)
 
-    time.sleep(15)
+    time.sleep(QUIET_SECONDS)
 
     assert entries(busy) == before
     assert not [order for order in busy.books()["orders"] if order["status"] in {"OPEN", "PENDING", "QUEUED"}]
@@ -54,23 +87,25 @@ def test_any_payload_kills_and_no_order_follows(busy: RunningSystem, payload: by
 def test_a_kill_survives_the_gate_and_everything_else(busy: RunningSystem) -> None:
     kill_with(busy, b"now")
     busy.until("the gate acknowledges", lambda: is_halted(busy), seconds=5)
-    before = entries(busy)
+    before, epoch = entries(busy), epoch_of(busy)
 
-    for service in ("risk-gate", "executor", "strategy", "market-data"):
-        busy.kill_9(service)
-    time.sleep(20)
+    killed = {service: busy.kill_9(service) for service in ("risk-gate", "executor", "strategy", "market-data")}
+    busy.until("the gate is back", lambda: is_halted_by_another(busy, epoch))
+    busy.until("all run again", lambda: all(busy.find(name) not in {None, pid} for name, pid in killed.items()))
+    time.sleep(QUIET_SECONDS)
 
     assert is_halted(busy)
     assert entries(busy) == before
 
 
 def test_a_kill_published_while_the_gate_is_dead_is_honoured(busy: RunningSystem) -> None:
+    epoch = epoch_of(busy)
     busy.kill_9("risk-gate")
     kill_with(busy, b"now")
-    busy.until("the gate is back and halted", lambda: is_halted(busy), seconds=30)
+    busy.until("the gate is back and halted", lambda: is_halted_by_another(busy, epoch), seconds=30)
     before = entries(busy)
 
-    time.sleep(10)
+    time.sleep(QUIET_SECONDS)
 
     assert entries(busy) == before
 
@@ -81,7 +116,7 @@ def test_reset_lets_trading_go_on(busy: RunningSystem) -> None:
 
     assert busy.trader("reset").returncode == 0
 
-    busy.until("trading is active", lambda: busy.trader_json("status")["trading"]["status"] == "active", seconds=30)
+    busy.until("trading is active", lambda: is_active(busy), seconds=30)
 
 
 def test_flatten_closes_every_position_while_halted(busy: RunningSystem) -> None:

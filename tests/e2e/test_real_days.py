@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from harness import RunningSystem, system
 from venue_books import approvals, fill_mismatches, oversold, repeated_orders, unapproved_orders
 
+from gpt_trader.console.stack.policies import shipped_policy
 from gpt_trader.contracts.decisions import Decision, Verdict
 from gpt_trader.contracts.intents import SignedIntent
 from gpt_trader.contracts.orders import Fill
@@ -20,6 +22,7 @@ def test_a_real_day_is_traded_explained_and_audited(day: str, tmp_path: Path) ->
     products = DAYS[day]
     files = [str(DATA / product / f"{day}.{kind}.csv.gz") for product in products for kind in ("trades", "quotes")]
     options = [word for file in files for word in ("--replay", file)]
+    options += ["--policy", str(taking(tmp_path / "policy.yaml"))]
     with system(
         tmp_path, *options, "--products", ",".join(products), "--start", f"{day}T06:00:00", "--rate", "600"
     ) as running:
@@ -37,6 +40,13 @@ def test_a_real_day_is_traded_explained_and_audited(day: str, tmp_path: Path) ->
         assert "MONEY" in running.trader("explain", running.history("FILLS", Fill)[0].client_order_id).stdout
         assert "FAIL" in running.trader("explain", denials(running)[0].decision_id).stdout
         assert running.trader("audit", "verify").returncode == 0
+
+
+def taking(path: Path) -> Path:
+    """Write the demo's limits for a clock at which a maker's fifteen seconds are 25 ms: nothing could be made."""
+    limits = yaml.safe_load(shipped_policy("demo").read_text())
+    path.write_text(yaml.safe_dump(limits | {"execution": limits["execution"] | {"style": "taker"}}))
+    return path
 
 
 def denials(running: RunningSystem) -> list[Decision]:

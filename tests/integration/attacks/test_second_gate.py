@@ -26,7 +26,8 @@ def profile_of_a_second_gate(stack: GateStack) -> Path:
 
 async def test_a_gate_that_does_not_know_what_was_approved_refuses_to_start_and_fences_nobody(tmp_path: Path) -> None:
     async with gate_stack(tmp_path) as stack:
-        assert (await stack.signal()).verdict is Verdict.APPROVED
+        entered = await stack.signal()
+        assert entered.verdict is Verdict.APPROVED, entered.failures
         await until(lambda: stack.position() > 0 and not stack.seen.accounts[-1].open_orders, "a position")
         epoch = (await stack.status(TradingStatus.ACTIVE)).epoch
 
@@ -38,7 +39,7 @@ async def test_a_gate_that_does_not_know_what_was_approved_refuses_to_start_and_
         left = await stack.signal(Action.EXIT)
         await until(lambda: stack.position() == 0, "a flat position")
 
-        assert second.returncode == 1
-        assert b"JournalBehindBus" in output
+        assert second.returncode == 2, output
+        assert b"JournalCut" in output, "it lacks what the first gate said in public of its own journal"
         assert left.verdict is Verdict.APPROVED, left.failures
         assert stack.seen.states[-1].epoch == epoch

@@ -6,6 +6,7 @@ import json
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class FakePermits:
     outcomes: list[PermitOutcome] = field(default_factory=list)
     origins: list[int | None] = field(default_factory=list)
     is_fenced: bool = False
+    forgone: list[str] = field(default_factory=list)
+    held_up: timedelta = timedelta(0)
 
     def approve(self, body: bytes, purpose: Purpose = Purpose.ENTRY) -> bytes:
         self.approved[hashlib.sha256(body).hexdigest()] = purpose
@@ -65,6 +68,7 @@ class FakePermits:
             return PermitRefused(reason=Refusal.PERMIT_ALREADY_ISSUED)
         if body_sha256 in self.expired:
             return PermitRefused(reason=Refusal.EXPIRED)
+        time.sleep(self.held_up.total_seconds())  # as a slow disk holds up the whole process
         self.issued.append(body_sha256)
         self.origins.append(origin_ns)
         return PermitIssued(
@@ -76,11 +80,17 @@ class FakePermits:
             issued_at=datetime.now(UTC),
         )
 
+    def forgo(self, body_sha256: str) -> None:
+        self.forgone.append(body_sha256)
+
     def answered(self, permit: PermitIssued, outcome: PermitOutcome) -> None:
         assert permit.body_sha256 in self.issued
         self.outcomes.append(outcome)
 
-    def allows_cancel(self) -> bool:
+    def objection_to_cancel(self) -> Refusal | None:
+        return Refusal.EPOCH if self.is_fenced else None
+
+    def allows_read(self) -> bool:
         return not self.is_fenced
 
 
@@ -177,7 +187,10 @@ def open_hop(sim: Sim, tokens: Tokens, egress_tls: tuple[ssl.SSLContext, Path]) 
 
     @asynccontextmanager
     async def opened(
-        budget: BudgetTerms | None = None, answer_within: timedelta = timedelta(seconds=3), host: str | None = None
+        budget: BudgetTerms | None = None,
+        answer_within: timedelta = timedelta(seconds=3),
+        host: str | None = None,
+        tokens: Tokens = tokens,
     ) -> AsyncIterator[Hop]:
         clock = SystemClock()
         terms = LinkTerms(

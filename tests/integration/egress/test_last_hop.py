@@ -4,6 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from typing_extensions import override
 
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.adapters.budget import BudgetTerms
+from gpt_trader.risk_gate.adapters.jwt import Tokens
 from gpt_trader.risk_gate.adapters.tls import client_context
 from gpt_trader.risk_gate.domain.permits import PermitOutcome, PermitRefused
 
 ORDERS = "/api/v3/brokerage/orders"
+JSON_TYPE = {"Content-Type": "application/json"}
 BATCH_CANCEL = f"{ORDERS}/batch_cancel"
 Body = Callable[..., bytes]
 
@@ -72,6 +75,20 @@ async def test_an_expired_approval_opens_nothing(hop: Any, an_order_body: Body) 
     hop.permits.expired |= set(hop.permits.approved)
 
     assert refusal(await hop.post(body)) == (403, "PERMIT_REFUSED", "expired")
+
+
+async def test_a_gate_held_up_between_permit_and_request_gives_the_venue_no_token_that_lives_longer(
+    open_hop: Any, sim: Any, tokens: Tokens, an_order_body: Body
+) -> None:
+    async with open_hop(tokens=replace(tokens, life=timedelta(seconds=1))) as hop:
+        hop.permits.held_up = timedelta(seconds=1.1)
+        body = hop.permits.approve(an_order_body())
+
+        async with hop.client.post(f"https://{hop.address}{ORDERS}", data=body, headers=JSON_TYPE) as response:
+            status = response.status
+
+    assert status == 401
+    assert not await venue_has(sim, body)
 
 
 async def test_a_refusal_of_the_venue_comes_back_unchanged(hop: Any, an_order_body: Body) -> None:
@@ -295,6 +312,7 @@ async def test_cancels_and_exits_flow_while_entries_flood(open_hop: Any, an_orde
         refused = {refusal(answer) for answer in flood if answer[0] != 200}
         assert 8 <= len(accepted) <= 9
         assert refused == {(403, "PERMIT_REFUSED", "rate_budget")}
+        assert len(hop.permits.forgone) == len(entries) - len(accepted)
         assert len(hop.permits.issued) == len(accepted) + 1
         assert (last_exit[0], cancel[0], read[0]) == (200, 200, 429)
 

@@ -3,14 +3,20 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from gpt_trader.contracts.orders import OrderStatus
+from gpt_trader.risk_gate.adapters.relay import Relay
+from gpt_trader.risk_gate.adapters.tls import client_context
 from gpt_trader.risk_gate.adapters.user_channel import UserChannel
 from gpt_trader.risk_gate.domain.venue import VenueOrder
 
@@ -118,6 +124,30 @@ async def test_a_broken_channel_ends_the_relays_with_1012_and_comes_back(
 
             assert (message.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, 1012)
         await until(lambda: hop.relay.is_open)
+
+
+async def test_a_frame_that_is_no_text_breaks_the_channel_and_not_the_process(
+    egress_tls: tuple[ssl.SSLContext, Path], user_channel: Callable[..., UserChannel], until: Until
+) -> None:
+    """Play the venue: confirm the subscription, then send bytes that are no UTF-8."""
+    context, ca = egress_tls
+    confirmed = {"channel": "subscriptions", "sequence_num": 0, "events": [{"subscriptions": {"user": ["u"]}}]}
+    connections: list[ServerConnection] = []
+
+    async def venue(socket: ServerConnection) -> None:
+        connections.append(socket)
+        await socket.send(json.dumps(confirmed))
+        if len(connections) == 1:
+            await socket.send(b'{"channel": "user\xff"}')
+        await socket.wait_closed()
+
+    relay = Relay()
+    plain = user_channel(relay)
+    async with serve(venue, "127.0.0.1", 0, ssl=context) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        plain.terms = replace(plain.terms, url=f"wss://127.0.0.1:{port}", tls=client_context(ca))
+        async with watching(plain):
+            await until(lambda: len(connections) == 2 and relay.is_open)
 
 
 async def test_a_repeated_frame_is_passed_on_once(

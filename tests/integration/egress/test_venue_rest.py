@@ -29,15 +29,20 @@ async def test_every_currency_is_read(hop: Any) -> None:
     assert balances["BTC"].hold == Decimal(0)
 
 
-async def test_open_orders_are_listed_and_cancelled_until_none_is_left(hop: Any, an_order_body: Body) -> None:
+async def test_open_orders_are_listed_and_cancelled_until_none_is_left(hop: Any, sim: Any, an_order_body: Body) -> None:
     body = an_order_body(price="101.00", quantity="0.02")
-    wanted = [await place(hop, body), *[await place(hop, an_order_body()) for _ in range(260)]]
+    wanted = [await place(hop, body), *[await place(hop, an_order_body()) for _ in range(200)]]
+    await sim.admin_call("/delays", {"pending_ms": 600_000})
+    wanted += [await place(hop, an_order_body()) for _ in range(60)]
+    await sim.admin_call("/delays", {"pending_ms": 0})
+    on_the_way = sum(order["status"] == "PENDING" for order in await sim.orders())
 
     listed = {order.venue_order_id: order for order in await hop.venue.open_orders()}
     outcomes = await hop.venue.cancel(list(listed))
     left = {order.venue_order_id for order in await hop.venue.open_orders()}
 
     order = listed[wanted[0]]
+    assert on_the_way == 60
     assert order.client_order_id == ClientOrderId(json.loads(body)["client_order_id"])
     assert (order.side, order.quantity, order.limit_price) == (Side.BUY, Decimal("0.02"), Decimal("101.00"))
     assert order.status is OrderStatus.OPEN
@@ -79,3 +84,23 @@ async def test_a_cancel_that_is_never_answered_is_unknown(hop: Any, sim: Any) ->
 
     with pytest.raises(OutcomeUnknown):
         await hop.venue.cancel([VenueOrderId("x")])
+
+
+async def test_the_venue_takes_or_refuses_a_preview_and_makes_no_order(hop: Any, an_order_body: Body) -> None:
+    good, huge = (json.loads(an_order_body(quantity=quantity)) for quantity in ("0.02", "900000"))
+    before = len(await hop.venue.open_orders())
+    for body in (good, huge):
+        del body["client_order_id"]
+
+    assert await hop.venue.preview(json.dumps(good).encode()) == ()
+    assert await hop.venue.preview(json.dumps(huge).encode())
+    assert len(await hop.venue.open_orders()) == before
+
+
+async def test_a_preview_without_an_answer_is_not_asked_twice(hop: Any, sim: Any, an_order_body: Body) -> None:
+    body = json.loads(an_order_body())
+    del body["client_order_id"]
+    await sim.arm("http_500_before_accept", match=f"POST {ORDERS}/preview")
+
+    with pytest.raises(VenueUnavailable, match="preview"):
+        await hop.venue.preview(json.dumps(body).encode())

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Sim:
     key_file: str
     view_key_file: str
     admin: str
+    health: str
     http: str = ""
     session: requests.Session = field(default_factory=requests.Session)
 
@@ -54,6 +55,15 @@ class Sim:
         assert reply.status_code == 200, reply.text
         return reply.json()
 
+    def armed(self, kind: str, **terms: Any) -> None:
+        self.post_admin("/faults", kind=kind, **terms)
+
+    def fired(self) -> list[dict[str, Any]]:
+        return list(self.get_admin("/faults")["fired"])
+
+    def orders(self) -> list[dict[str, Any]]:
+        return list(self.get_admin("/books")["orders"])
+
     def best(self, product_id: str = "BTC-USD") -> tuple[str, str]:
         book = self.client().get_product_book(product_id, limit=1).pricebook
         return book.bids[0].price, book.asks[0].price
@@ -71,7 +81,7 @@ def _eventually(probe: Callable[[], Any], seconds: float = 8.0) -> Any:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Sim]:
+def _running(*arguments: str) -> Iterator[Sim]:
     """Run a venue for a while; it must end cleanly."""
     command = [sys.executable, "-m", "gpt_trader.exchange_sim", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -92,18 +102,31 @@ def _own_trust(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(scope="session")
+def running() -> Callable[..., AbstractContextManager[Sim]]:
+    """Run a venue of other options for a module."""
+    return _running
+
+
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Sim]:
-    """One lively venue for a module's tests that only add to it."""
-    with running("--private-limit", "0", "--public-limit", "0", "--balances", "USD=1000000,BTC=5") as one:
+    """One lively venue for a module's tests that only add to it; `venue` is the same, made anew."""
+    with _running("--private-limit", "0", "--public-limit", "0", "--balances", "USD=1000000,BTC=5") as one:
         yield one
+
+
+@pytest.fixture
+def venue(sim: Sim) -> Sim:
+    """Hand over the module's venue as at its start: no order, no fault, the first balances."""
+    sim.post_admin("/reset")
+    return sim
 
 
 @pytest.fixture
 def start_sim() -> Iterator[Callable[..., Sim]]:
     """Start venues of one's own."""
     with ExitStack() as stack:
-        yield lambda *arguments: stack.enter_context(running(*arguments))
+        yield lambda *arguments: stack.enter_context(_running(*arguments))
 
 
 @dataclass(slots=True)

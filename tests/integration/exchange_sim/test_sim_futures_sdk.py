@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +16,18 @@ WEDNESDAY = "2026-11-18T15:00:00Z"
 OPTIONS = ("--futures", f"{PERP},{DATED}", "--key-kind", "with-transfer", "--private-limit", "0")
 
 
-@pytest.fixture
-def pit(start_sim: Callable[..., Any]) -> Any:
+@pytest.fixture(scope="module")
+def sim(running: Callable[..., Any]) -> Iterator[Any]:
     """Open a venue with futures on a Wednesday morning in New York."""
-    sim = start_sim(*OPTIONS, "--clock-start", WEDNESDAY)
-    sim.post_admin("/market", frozen=True)
-    return sim
+    with running(*OPTIONS, "--clock-start", WEDNESDAY) as one:
+        yield one
+
+
+@pytest.fixture
+def pit(venue: Any) -> Any:
+    """Hand it over as at its start, with the market held still."""
+    venue.post_admin("/market", frozen=True)
+    return venue
 
 
 def amount(summary: Any, name: str) -> Decimal:

@@ -1,5 +1,6 @@
 """Starting, refusing to start, replaying and stopping as a process."""
 
+import asyncio
 import gzip
 import socket
 import ssl
@@ -13,6 +14,10 @@ from typing import Any
 import pytest
 import requests
 
+from gpt_trader.exchange_sim.__main__ import run
+from gpt_trader.exchange_sim.ports import CannotStart
+from gpt_trader.exchange_sim.settings import parse
+
 TRADES = "start,open,high,low,close,volume"
 QUOTES = "start,bid_open,bid_high,bid_low,bid_close,bid_size,ask_open,ask_high,ask_low,ask_close,ask_size"
 
@@ -25,6 +30,15 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=20,
         check=False,
     )
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Start the venue in this process and return why it would not: a process of its own costs a second."""
+    with pytest.raises((SystemExit, CannotStart)) as refused:
+        asyncio.run(run(parse(arguments)))
+    said = capsys.readouterr()
+    assert said.out == ""
+    return f"{refused.value} {said.err}"
 
 
 def write(folder: Path, name: str, *lines: str) -> str:
@@ -49,17 +63,16 @@ BROKEN = [
 
 @pytest.mark.parametrize(("name", "lines", "named"), BROKEN)
 def test_a_corrupt_recording_refuses_the_start_and_names_the_cell(
-    tmp_path: Path, name: str, lines: list[str], named: list[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, lines: list[str], named: list[str]
 ) -> None:
     path = write(tmp_path, name, *lines)
 
-    done = start("--replay", path)
+    reason = refusal(capsys, "--replay", path)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert all(part in done.stderr for part in [path, *named]), done.stderr
+    assert all(part in reason for part in [path, *named]), reason
 
 
-def test_other_unusable_settings_are_explained(tmp_path: Path) -> None:
+def test_other_unusable_settings_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torn = tmp_path / "BTC-USD.trades.csv.gz"
     torn.write_bytes(gzip.compress(b"x" * 100)[:20])
     good = write(tmp_path, "trades.csv", TRADES, "60,1,1,1,1,5")
@@ -81,9 +94,7 @@ def test_other_unusable_settings_are_explained(tmp_path: Path) -> None:
             ("--futures", "BIT-28JUN24-CDE"): "expired at 2024-06-28T15:00:00",
         }
         for arguments, reason in cases.items():
-            done = start(*arguments)
-            assert done.returncode == 2
-            assert reason in done.stderr
+            assert reason in refusal(capsys, *arguments)
 
 
 def test_help_teaches() -> None:
@@ -166,3 +177,22 @@ def test_a_key_file_of_another_kind_refuses_the_start(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "not a key file" in done.stderr
+
+
+def test_a_scenario_plays_is_recorded_and_strikes_again_at_the_same_requests(
+    tmp_path: Path, start_sim: Callable[..., Any]
+) -> None:
+    scenario, record = tmp_path / "storm.yaml", tmp_path / "storm.jsonl"
+    scenario.write_text(
+        "faults:\n- {kind: http_500_before_accept, match: /time, probability: 0.3, times: -1, seed: 4}\n"
+    )
+
+    def statuses(sim: Any) -> list[int]:
+        return [sim.request("GET", "/api/v3/brokerage/time").status_code for _ in range(20)]
+
+    played = statuses(start_sim("--scenario", str(scenario), "--record", str(record), "--public-limit", "0"))
+    repeated = statuses(start_sim("--repeat", str(record), "--public-limit", "0"))
+
+    assert 2 < played.count(500) < 15
+    assert repeated == played
+    assert len(record.read_text().splitlines()) == played.count(500)

@@ -1,16 +1,17 @@
 """The official WebSocket client, unmodified, on every channel; and the feed's own rules."""
 
 import asyncio
+import contextlib
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import websockets
-from coinbase.jwt_generator import build_ws_jwt
 from coinbase.websocket import WebsocketResponse
 
 CHANNELS = ["ticker", "ticker_batch", "level2", "market_trades", "candles", "status"]
@@ -88,13 +89,12 @@ def test_the_user_channel_reports_cumulative_states_and_the_fill(
 
 
 def test_the_user_snapshot_comes_in_batches_of_50(
-    start_sim: Callable[..., Any], listen: Callable[..., Any], eventually: Callable[..., Any]
+    venue: Any, listen: Callable[..., Any], eventually: Callable[..., Any]
 ) -> None:
-    sim = start_sim("--private-limit", "0")
-    client = sim.client()
+    client = venue.client()
     for number in range(50):
         client.limit_order_gtc_buy(f"batch-{number}", "BTC-USD", "0.001", "30000")
-    feed = listen(sim)
+    feed = listen(venue)
 
     feed.client.user([])
 
@@ -168,36 +168,89 @@ async def test_the_2026_profile_leaves_client_id_out_and_idle_sockets_close(star
             await asyncio.wait_for(socket.recv(), 4)
 
 
-async def test_gaps_duplicates_staleness_and_drops_on_command(
-    start_sim: Callable[..., Any], key_of: Callable[..., Any]
-) -> None:
-    sim = start_sim("--ticks-per-second", "200")
-    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
-        await socket.send(json.dumps({"type": "subscribe", "channel": "ticker", "product_ids": ["BTC-USD"]}))
-        sim.post_admin("/faults", kind="ws_gap", match="ticker")
-        sim.post_admin("/faults", kind="ws_duplicate", match="ticker")
-        numbers = [json.loads(await socket.recv())["sequence_num"] for _ in range(30)]
-        steps = {later - earlier for earlier, later in pairwise(numbers)}
-        assert steps == {0, 1, 2}
+@asynccontextmanager
+async def feed(venue: Any, *channels: str) -> AsyncIterator[Any]:
+    async with websockets.connect(venue.ws, ssl=trust(venue), max_size=None) as socket:
+        for channel in channels:
+            await socket.send(json.dumps({"type": "subscribe", "channel": channel, "product_ids": ["BTC-USD"]}))
+        while json.loads(await socket.recv())["channel"] != "subscriptions":
+            pass
+        yield socket
 
-        sim.post_admin("/faults", kind="stale_feed", match="ticker", times=-1)
-        await asyncio.sleep(0.2)
+
+async def numbers(socket: Any, count: int) -> list[int]:
+    return [json.loads(await asyncio.wait_for(socket.recv(), 3))["sequence_num"] for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [("ws_gap", {1, 2}), ("ws_duplicate", {0, 1}), ("ws_reorder", {2, -1, 1}), ("ws_loss", {1})],
+)
+async def test_messages_are_lost_repeated_and_out_of_order_on_command(venue: Any, kind: str, steps: set[int]) -> None:
+    async with feed(venue, "ticker") as socket:
+        found = await numbers(socket, 1)
+        venue.armed(kind, match="ticker:BTC-USD", product="BTC-USD")
+
+        while not venue.fired():
+            found += await numbers(socket, 1)
+        found += await numbers(socket, 8)
+
+    assert {later - earlier for earlier, later in pairwise(found)} == (steps | {2} if kind == "ws_reorder" else steps)
+    [fired] = venue.fired()
+    assert (fired["fault"]["kind"], fired["target"]) == (kind, "ticker:BTC-USD")
+
+
+async def test_a_feed_goes_silent_while_the_socket_stays_open_and_comes_back(venue: Any) -> None:
+    async with feed(venue, "ticker", "heartbeats") as socket:
+        venue.armed("stale_feed", for_s=1.6)
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(TimeoutError):
+            await drain(socket, 0.2)
         with pytest.raises(TimeoutError):
-            await drain(socket, 0.5)
-        sim.post_admin("/faults", kind="stale_feed", times=0)
+            await asyncio.wait_for(socket.recv(), 1)
+        await (await socket.ping())
         await asyncio.wait_for(socket.recv(), 3)
 
-        sim.post_admin("/faults", kind="ws_drop", match="ticker")
+
+@pytest.mark.parametrize(("code", "seen"), [(1006, None), (1001, 1001)])
+async def test_a_socket_is_dropped_with_and_without_a_word(venue: Any, code: int, seen: int | None) -> None:
+    async with feed(venue, "ticker") as socket:
+        venue.armed("ws_drop", match="ticker", value=code)
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await drain(socket, 3)
-    assert closed.value.rcvd is None
-    key = key_of(sim.key_file)
-    async with websockets.connect(sim.ws, ssl=trust(sim)) as socket:
-        token = build_ws_jwt(key["name"], key["privateKey"])
-        await socket.send(json.dumps({"type": "subscribe", "channel": "user", "jwt": token}))
-        await socket.recv()
-        sim.post_admin("/faults", kind="ws_drop", match="user", value=1001)
-        with pytest.raises(websockets.ConnectionClosed) as closed:
-            await drain(socket, 3)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1001
+    assert (closed.value.rcvd and closed.value.rcvd.code) == seen
+
+
+async def test_a_storm_cuts_every_connection_until_it_is_over(venue: Any) -> None:
+    venue.armed("ws_storm", for_s=0.8, value=50)
+    lives = 0
+    while not any(one.get("phase") == "ended" for one in venue.fired()):
+        async with websockets.connect(venue.ws, ssl=trust(venue)) as socket:
+            await socket.send(json.dumps({"type": "subscribe", "channel": "ticker", "product_ids": ["BTC-USD"]}))
+            with pytest.raises((websockets.ConnectionClosed, TimeoutError)):
+                await asyncio.wait_for(drain(socket, 1), 0.5)
+        lives += 1
+    async with feed(venue, "ticker") as socket:
+        assert await numbers(socket, 5)
+    assert lives > 2
+
+
+async def test_a_snapshot_exceeds_what_clients_usually_take(venue: Any) -> None:
+    venue.armed("ws_big_snapshot", match="level2", value=11)
+    async with websockets.connect(venue.ws, ssl=trust(venue), max_size=None) as socket:
+        await socket.send(json.dumps({"type": "subscribe", "channel": "level2", "product_ids": ["BTC-USD"]}))
+        first = await socket.recv()
+    assert 11 << 20 < len(first) < 12 << 20
+    bids = [one for one in json.loads(first)["events"][0]["updates"] if one["side"] == "bid"]
+    assert len(bids) > 10
+
+
+async def test_a_good_subscription_is_refused_on_command(venue: Any) -> None:
+    venue.armed("ws_refuse", match="ticker")
+    async with websockets.connect(venue.ws, ssl=trust(venue)) as socket:
+        ask = json.dumps({"type": "subscribe", "channel": "ticker", "product_ids": ["BTC-USD"]})
+        await socket.send(ask)
+        refused = json.loads(await socket.recv())
+        await socket.send(ask)
+        assert refused == {"type": "error", "message": "authentication failure"}
+        assert json.loads(await socket.recv())["channel"] in {"ticker", "subscriptions"}

@@ -21,8 +21,9 @@ from coinbase import jwt_generator
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingState, TradingStatus
+from gpt_trader.contracts.forms import OrderForm, TimeInForce
 from gpt_trader.contracts.ids import ClientOrderId, DecisionId, SignalId, client_order_id, intent_id
-from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, Purpose, SignedIntent, TimeInForce
+from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, Purpose, SignedIntent
 from gpt_trader.contracts.message import GENESIS_HASH, Command, digest
 from gpt_trader.contracts.orders import Fill, OrderEvent, OrderStatus
 from gpt_trader.contracts.signals import Side
@@ -194,9 +195,9 @@ class Gate:
         approval = intent_id(f"decision-{self.count}", self.epoch)
         order_id = client_order_id(approval)
         terms: dict[str, Any] = {"base_size": str(quantity), "limit_price": str(price)}
-        kind = "sor_limit_ioc"
+        kind, form = "sor_limit_ioc", OrderForm.LIMIT_IOC
         if tif is TimeInForce.GTC:
-            kind, terms = "limit_limit_gtc", {**terms, "post_only": False}
+            kind, form, terms = "limit_limit_gtc", OrderForm.LIMIT_GTC, {**terms, "post_only": False}
         body = json.dumps(
             {
                 "client_order_id": order_id,
@@ -219,11 +220,12 @@ class Gate:
             purpose=purpose,
             quantity=quantity,
             limit_price=price,
-            time_in_force=tif,
+            form=form,
             post_only=False,
             end_time=None,
             reserved_notional=quantity * price,
             mark=price,
+            arrival_mark=price,
             policy_version="1",
             approved_at=now(),
             expires_at=now() + timedelta(seconds=life),

@@ -118,7 +118,7 @@ async def test_a_refused_permit_ends_the_order_and_the_next_one_passes(world: An
 
 async def test_sigterm_cancels_open_entries_leaves_exits_reports_and_exits_cleanly(world: Any) -> None:
     await world.executor.start()
-    entries = [await world.gate.approve(await world.rest()) for _ in range(10)]
+    entries = [await world.gate.approve(await world.rest()) for _ in range(50)]
     protective = await world.gate.approve(await world.rest(purpose=Purpose.PROTECTIVE))
     for order_id in (*entries, protective):
         await world.reached(order_id, OrderStatus.OPEN)
@@ -156,5 +156,5 @@ async def test_a_second_executor_on_the_same_journal_refuses_to_start(world: Any
     await world.executor.start(wait=False)
 
     assert await asyncio.wait_for(world.executor.process.wait(), 20) == 2
-    assert "in use by another executor" in world.executor.log()
+    assert "is open in another process" in world.executor.log()
     world.executor.process = first

@@ -168,11 +168,11 @@ def test_the_console_hands_over_to_the_lab_with_the_same_answer(traded: Path, st
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("profile: demo", "limits: Field required"),
-        ("limits: {max_order_notional: -1}", "limits.max_order_notional: Input should be greater than 0"),
-        ("limits: {max_ordre_notional: 1}", "limits.max_ordre_notional: Extra inputs are not permitted"),
+        ("profile: demo", "limits is missing"),
+        ("limits: {max_order_notional: -1}", "limits.max_order_notional = -1: Input should be greater than 0"),
+        ("limits: {max_ordre_notional: 1}", "limits.max_ordre_notional: unknown key: did you mean max_order_notional"),
         ("[", "while parsing"),
-        ("5", "policy: Input should be a valid dictionary"),
+        ("5", "Input should be a valid dictionary"),
         (None, "No such file"),
     ],
 )
@@ -185,7 +185,7 @@ def test_a_bad_policy_ends_with_2_and_names_file_field_and_reason(
 
     for ended in (command("rejudge", "--run-dir", str(traded), "--policy", str(path)) for command in (lab, trader)):
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert f"{path}: " in ended.stderr
+        assert str(path) in ended.stderr
         assert reason in ended.stderr
 
 

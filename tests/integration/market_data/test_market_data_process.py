@@ -337,7 +337,7 @@ async def test_a_product_that_the_venue_does_not_list_refuses_the_start(
         ("products: {BTC-USD: T1}", ("--products", "SOL-USD"), b"products lacks SOL-USD"),
         ("", ("--intervals", "90x"), b"--intervals"),
         ("", ("--shard-index", "2"), b"shard_index must be below shard_count"),
-        ("", ("--venue-ca-file", "/nowhere.pem"), b"start refused"),
+        ("", ("--venue-ca-file", "/nowhere.pem"), b"venue_ca_file /nowhere.pem: No such file or directory"),
     ],
 )
 async def test_a_setting_that_cannot_be_used_refuses_the_start_and_is_named(

@@ -23,7 +23,7 @@ from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import AccountSnapshot, TradingState, TradingStatus
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.ids import SignalId
-from gpt_trader.contracts.market import Tick
+from gpt_trader.contracts.market import BookSummary, Tick
 from gpt_trader.contracts.orders import Fill
 from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.contracts.subjects import Zone
@@ -42,6 +42,7 @@ class Seen:
     states: list[TradingState] = field(default_factory=list)
     accounts: list[AccountSnapshot] = field(default_factory=list)
     ticks: dict[str, Tick] = field(default_factory=dict)
+    books: list[BookSummary] = field(default_factory=list)
 
     async def follow(self, bus: Bus) -> None:
         async def on_tick(tick: Tick, _received: object) -> None:
@@ -52,6 +53,7 @@ class Seen:
         await bus.subscribe(subjects.STATE_TRADING, decoded(TradingState, _into(self.states)))
         await bus.subscribe(subjects.ACCOUNT, decoded(AccountSnapshot, _into(self.accounts)))
         await bus.subscribe("ticks.>", decoded(Tick, on_tick))
+        await bus.subscribe("books.>", decoded(BookSummary, _into(self.books)))
 
 
 def _into(kept: list[Any]) -> Callable[[Any, object], Any]:
@@ -159,6 +161,7 @@ def a_loose_policy(path: Path, **changes: object) -> Path:
     document = yaml.safe_load(shipped_policy("demo").read_text())
     document["frequency"] |= {
         "between_trades_seconds": 0, "per_product_seconds": 0, "trades_per_hour": 1000, "entries_per_hour": 1000,
+        "strategy_entries_per_day": 10000, "strategy_entries_per_hour": 10000,
         "messages_per_second": 1000, "messages_per_minute": 1000,
     }  # fmt: skip
     document["cooldowns"] |= {
@@ -166,6 +169,7 @@ def a_loose_policy(path: Path, **changes: object) -> Path:
     }  # fmt: skip
     document["signals"]["duplicate_window_seconds"] = 0
     document["repeats"]["same_orders"] = 1000
+    document["execution"]["style"] = "taker"
     for name, value in changes.items():
         section, _, key = name.partition("__")
         document[section][key] = value
@@ -201,6 +205,7 @@ async def gate_stack(folder: Path, **changes: object) -> AsyncIterator[GateStack
             stack = GateStack(local, manifest, operator, strategy, clock_of(manifest.clock), Seen())
             await stack.seen.follow(operator)
             await until(lambda: BTC in stack.seen.ticks and bool(stack.seen.accounts), "ticks and an account")
+            await until(lambda: any(book.product == BTC for book in stack.seen.books), "a book")
             await stack.status(TradingStatus.ACTIVE)
             yield stack
     finally:

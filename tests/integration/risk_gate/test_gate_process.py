@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 from datetime import timedelta
 from decimal import Decimal
@@ -99,6 +100,7 @@ async def test_a_crash_loses_nothing_the_gate_knew(tmp_path: Path) -> None:
     async with gate_stack(tmp_path) as stack:
         held = await in_position(stack)
         before = [decision.hash for decision in stack.seen.decisions]
+        epoch = stack.seen.states[-1].epoch
 
         stack.crash()
         await stack.restart()
@@ -107,7 +109,7 @@ async def test_a_crash_loses_nothing_the_gate_knew(tmp_path: Path) -> None:
         again = await stack.signal(Action.EXIT)
 
         assert stack.position() == held
-        assert state.epoch == 2
+        assert state.epoch > epoch
         assert again.previous_hash == before[-1]
         assert again.verdict is Verdict.APPROVED, again.failures
 
@@ -129,26 +131,49 @@ async def test_a_lost_state_store_blocks_entries_and_its_kill_key_halts(tmp_path
         assert {cause.code for cause in halted.causes} == {"kill_key"}
 
 
+async def second_gate(stack: GateStack, folder: Path) -> asyncio.subprocess.Process:
+    """Start another gate with a journal folder of its own."""
+    profile = yaml.safe_load(stack.folder.profile.read_text())
+    profile["risk-gate"] |= {"journal_dir": str(folder), "egress_port": 0, "health_port": 0}
+    profile["runtime"] |= {"run_dir": str(folder)}
+    other = folder / "other.yaml"
+    other.write_text(yaml.safe_dump(profile))
+    return await asyncio.create_subprocess_exec(
+        *stack.process("risk-gate").argv[:3], "--profile", str(other), stderr=asyncio.subprocess.PIPE
+    )
+
+
 async def test_a_second_gate_takes_the_epoch_and_the_first_one_ends(tmp_path: Path) -> None:
+    """As on a host that was thought dead: its pod stands still, another one takes over with all that was written."""
     async with gate_stack(tmp_path) as stack:
-        first = stack.process("risk-gate").pid
-        profile = yaml.safe_load(stack.folder.profile.read_text())
-        profile["risk-gate"] |= {"journal_dir": str(tmp_path / "other"), "egress_port": 0, "health_port": 0}
-        profile["runtime"] |= {"run_dir": str(tmp_path / "other")}
-        other = tmp_path / "other.yaml"
-        other.write_text(yaml.safe_dump(profile))
-        second = await asyncio.create_subprocess_exec(
-            *stack.process("risk-gate").argv[:3], "--profile", str(other), stderr=asyncio.subprocess.DEVNULL
-        )
+        first, epoch = stack.process("risk-gate").pid, stack.seen.states[-1].epoch
+        os.kill(first, signal.SIGSTOP)
+        other = Path(shutil.copytree(stack.manifest.gate_journal.parent, tmp_path / "other"))
+        second = await second_gate(stack, other)
         try:
+            await until(lambda: stack.seen.states[-1].epoch > epoch, "the second gate")
+            os.kill(first, signal.SIGCONT)
             await until(lambda: stack.process("risk-gate").pid != first, "the end of the first gate")
         finally:
             second.kill()
-            await second.wait()
+            await second.communicate()
 
         log = stack.process("risk-gate").log.read_text()
         assert "FencedOff" in log
         assert '"exit_code": 3' in log
+
+
+async def test_a_journal_shorter_than_what_the_gate_said_in_public_is_refused(tmp_path: Path) -> None:
+    async with gate_stack(tmp_path) as stack:
+        (tmp_path / "empty").mkdir()
+        epoch = stack.seen.states[-1].epoch
+
+        second = await second_gate(stack, tmp_path / "empty")
+        _, log = await second.communicate()
+
+        assert second.returncode == 2
+        assert b"the journal was cut, or put back from an older copy" in log
+        assert stack.seen.states[-1].epoch == epoch
 
 
 async def test_an_order_that_nobody_approved_halts_trading_and_is_canceled(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,11 +80,12 @@ async def test_an_alert_of_any_zone_reaches_the_operator(bus_of: Any) -> None:
     await operator.subscribe("alerts.>", seen.on_message)
     await asyncio.sleep(0.1)
 
-    for zone in Zone:
+    beating = set(Zone) - {Zone.EXCHANGE}
+    for zone in sorted(beating):
         await (await bus_of(zone)).publish("alerts.warning", zone.encode())
 
-    await until(lambda: len(seen) == len(Zone))
-    assert {received.payload.decode() for received in seen} == set(Zone)
+    await until(lambda: len(seen) == len(beating))
+    assert {received.payload.decode() for received in seen} == beating
     assert {received.subject for received in seen} == {"alerts.warning"}
 
 
@@ -180,7 +182,15 @@ async def test_a_durable_delivers_everything_in_order_and_acknowledges(own_bus_o
 
 async def test_a_malformed_message_is_dropped_and_the_next_is_delivered(own_bus_of: Any) -> None:
     strategy, gate = await own_bus_of(Zone.STRATEGY), await own_bus_of(Zone.GATE)
-    good = Heartbeat(service="a", version="1", is_ready=True, detail="", published_at=datetime.now(UTC))
+    good = Heartbeat(
+        service="a",
+        version="1",
+        is_ready=True,
+        detail="",
+        configuration="0" * 64,
+        drift="",
+        published_at=datetime.now(UTC),
+    )
     await strategy.store(f"signals.a.{PRODUCT}", b"not json", message_id="m1")
     await strategy.store(f"signals.a.{PRODUCT}", good, message_id="m2")
     read: list[tuple[Heartbeat, int]] = []
@@ -275,13 +285,23 @@ async def test_a_payload_that_is_too_large_is_a_bug_and_not_an_outage(bus_of: An
 
 
 async def test_many_requests_keep_the_order_and_leave_nothing_behind(own_nats_stack: Any, own_bus_of: Any) -> None:
+    """The process stalls when the inbox is due to change: what it then takes for lost is only unread."""
     gate, executor, seen = await own_bus_of(Zone.GATE), await own_bus_of(Zone.EXECUTOR), Seen()
-    count = 7_000
+    due_to_change, count = 6_400, 7_000
+
+    async def publish(first: int, end: int) -> None:
+        for number in range(first, end):
+            await gate.publish(f"intents.approved.{PRODUCT}", b"%d" % number)
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(executor.consume(durable("INTENTS", Zone.EXECUTOR), seen.on_message))
-        for number in range(count):
-            await gate.publish(f"intents.approved.{PRODUCT}", b"%d" % number)
+        for end in range(400, due_to_change + 1, 400):
+            await publish(end - 400, end)
+            await until(lambda end=end: len(seen) >= end, 30)  # type: ignore[misc] # the loop's own
+        await publish(due_to_change, due_to_change + 20)
+        await asyncio.sleep(0.001)
+        time.sleep(5.2)
+        await publish(due_to_change + 20, count)
         await until(lambda: len(seen) >= count, 30)
         task.cancel()
     await asyncio.sleep(0.1)
@@ -323,7 +343,7 @@ async def test_the_trace_and_the_origin_travel_with_the_chain(bus_of: Any) -> No
     await strategy.subscribe(f"ticks.{PRODUCT}-TRACE", answer)
     await gate.subscribe("alerts.>", on_alert)
     await asyncio.sleep(0.1)
-    tracing.origin(123456789)
+    tracing.origin(123456789, "tick")
     await market.publish(f"ticks.{PRODUCT}-TRACE", b"tick")
 
     await until(lambda: seen)

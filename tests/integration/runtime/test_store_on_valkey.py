@@ -2,12 +2,14 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
+from gpt_trader.runtime.secret_files import KeyUnusable
 from gpt_trader.runtime.store import Store, StoreConflict, StoreUnavailable
 
 
@@ -135,3 +137,9 @@ async def test_nobody_is_there_means_unavailable(free_port: Any, valkey: Any) ->
     async with Store.connect(url, "risk-gate", valkey.password_files["risk-gate"]) as store:
         with pytest.raises(StoreUnavailable):
             await store.is_present("risk:kill")
+
+
+async def test_a_missing_password_ends_the_start_with_the_file(valkey: Any, tmp_path: Path) -> None:
+    with pytest.raises(KeyUnusable, match="absent"):
+        async with Store.connect(valkey.url, "risk-gate", tmp_path / "absent"):
+            pass

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from gpt_trader.contracts.message import GENESIS_HASH
 from gpt_trader.contracts.proposals import Parameters
 from gpt_trader.contracts.signals import Action, NoTrade, Signal
 from gpt_trader.contracts.subjects import DURABLES, Zone
+from gpt_trader.contracts.telemetry import Heartbeat
 from gpt_trader.runtime.bus import Bus, Received
 from gpt_trader.runtime.recording import recorded
 from gpt_trader.strategy.adapters.registry import registered
@@ -39,14 +40,14 @@ strategy:
   record_dir: {folder}/record
   no_trade_every: 1
   strategies:
-    - {{strategy: trend, products: [BTC-USD], interval: 15s, parameters: {{fast: 8, trail: 0.05}}}}
+    - {{strategy: trend, products: [BTC-USD, ETH-USD], interval: 15s, parameters: {{fast: 8, trail: 0.05}}}}
 """
 
 
-def a_candle(place: int, base: datetime) -> Candle:
+def a_candle(place: int, base: datetime, product: str = PRODUCT) -> Candle:
     start, close = base + place * QUARTER, CLOSES[place]
     return Candle(
-        product=PRODUCT, interval="15s", start=start, open=close, high=close + 5, low=close - 5, close=close,
+        product=product, interval="15s", start=start, open=close, high=close + 5, low=close - 5, close=close,
         volume=Decimal(1), origin=CandleOrigin.STREAM, published_at=start + QUARTER,
     )  # fmt: skip
 
@@ -63,6 +64,7 @@ def an_account(*positions: Position) -> AccountSnapshot:
     nothing = Decimal(0)
     return AccountSnapshot(
         equity=nothing, cash=(), positions=positions, open_orders=(), exposure=nothing, worst_case_exposure=nothing,
+        net_exposure=nothing, cluster_exposures={}, correlated_exposure=nothing,
         realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing, day_start_equity=nothing, day_pnl=nothing,
         peak_equity=nothing, drawdown=nothing, fills=0, is_reconciled=True, published_at=datetime.now(UTC),
     )  # fmt: skip
@@ -99,11 +101,13 @@ def place_of_entry() -> int:
 
 
 @asynccontextmanager
-async def strategy_process(folder: Path, url: str, seed: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def strategy_process(
+    folder: Path, url: str, seed: Path, *words: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     profile = folder / "app.yaml"
     profile.write_text(PROFILE.format(url=url, seed=seed, folder=folder))
     with (folder / "strategy.log").open("wb") as log:
-        command = [sys.executable, "-m", "gpt_trader.strategy", "--profile", str(profile)]
+        command = [sys.executable, "-m", "gpt_trader.strategy", "--profile", str(profile), *words]
         process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         try:
             yield process
@@ -142,6 +146,11 @@ class Ears:
                 silence = await self.silences.get()
                 if silence.evidence["code"] == code:
                     return silence
+
+
+def replayed(recording: Path) -> list[Signal]:
+    """Fold a recording again, and return the signals that come of it."""
+    return [output for output in replay(recorded(recording), STRATEGIES) if isinstance(output, Signal)]
 
 
 class Stack(Protocol):
@@ -208,9 +217,51 @@ async def test_a_strategy_warms_up_signals_exits_obeys_a_kill_and_can_be_replaye
             assert psutil.Process(process.pid).memory_info().rss < 80 * 1024 * 1024
         listening.cancel()
 
-    outputs = replay(recorded(tmp_path / "record" / "strategy.jsonl"), STRATEGIES)
-    again = [output for output in outputs if isinstance(output, Signal)]
+    again = replayed(tmp_path / "record" / "strategy.jsonl")
     assert [one.encode() for one in again] == [entered.encode(), left.encode()]
+
+
+async def test_two_shards_decide_on_each_product_once_and_say_who_they_are(
+    own_nats_stack: Stack, own_bus_of: BusOf, tmp_path: Path
+) -> None:
+    market, gate = [await own_bus_of(zone) for zone in (Zone.MARKET_DATA, Zone.GATE)]
+    entry, ears = place_of_entry(), Ears()
+    base = datetime.now(UTC) - timedelta(seconds=17) - entry * QUARTER
+    beats: list[tuple[int, int]] = []
+
+    async def store(place: int) -> None:
+        for product in ("BTC-USD", "ETH-USD"):
+            subject = subjects.candles("15s", product)
+            await market.store(subject, a_candle(place, base, product), message_id=f"{subject}.{place}")
+
+    async def on_beat(received: Received) -> None:
+        beat = Heartbeat.decode(received.payload)
+        beats.append((beat.shard, beat.shards))
+
+    for place in range(entry):
+        await store(place)
+    await gate.store("state.trading", trading(TradingStatus.ACTIVE), message_id="s1")
+    await gate.store("account", an_account(), message_id="a1")
+    await gate.subscribe(subjects.heartbeats(Zone.STRATEGY), on_beat)
+    url, seed, folders = own_nats_stack.url, own_nats_stack.seeds[Zone.STRATEGY], [tmp_path / "0", tmp_path / "1"]
+    async with asyncio.TaskGroup() as group, AsyncExitStack() as processes:
+        listening = group.create_task(gate.consume(SIGNALS_OF_GATE, ears.on_signal))
+        for index, folder in enumerate(folders):
+            folder.mkdir()
+            words = ("--shard-count", "2", "--shard-index", str(index))
+            await processes.enter_async_context(strategy_process(folder, url, seed, *words))
+        for folder in folders:
+            assert f'"candles": {entry}' in await logged(folder, "caught_up")
+        await store(entry)
+        said = [await asyncio.wait_for(ears.signals.get(), 10) for _ in range(2)]
+        await asyncio.sleep(1)
+        assert ears.signals.empty()
+        listening.cancel()
+
+    assert sorted(one.product for one in said) == ["BTC-USD", "ETH-USD"]
+    assert set(beats) == {(0, 2), (1, 2)}
+    own = [{one.product for one in replayed(folder / "record" / f"strategy-{folder.name}.jsonl")} for folder in folders]
+    assert own == [{"ETH-USD"}, {"BTC-USD"}]
 
 
 async def test_a_strategy_without_the_right_credential_ends_with_a_clear_error(

@@ -77,7 +77,7 @@ def values(annotation: Any, metadata: list[Any]) -> st.SearchStrategy[Any]:  # n
     if origin is tuple:
         return st.lists(values(parts[0], []), min_size=1, max_size=3).map(tuple)
     if origin in {dict, Mapping}:
-        return st.dictionaries(WORDS, values(parts[1], []), max_size=3)
+        return st.dictionaries(values(parts[0], []), values(parts[1], []), max_size=3)
     return plain(annotation, metadata)
 
 

@@ -33,6 +33,10 @@ def test_history_names_streams_that_exist() -> None:
     assert all(streams <= NAMES for streams in HISTORY.values())
 
 
+def test_the_executor_reads_back_what_it_was_told_and_what_it_said_and_nothing_else() -> None:
+    assert HISTORY[Zone.EXECUTOR] == {"INTENTS", "CONTROL", "ORDERS", "FILLS"}
+
+
 def test_others_read_stored_subjects_after_they_are_on_disk() -> None:
     assert seen_by(Zone.LEARNING, "fills.>") == "pub.fills.>"
     assert seen_by(Zone.GATE, "fills.>") == "fills.>"

@@ -8,14 +8,15 @@ from decimal import Decimal
 import pytest
 
 from gpt_trader.exchange_sim.domain.candles import CandleSeries, no_past
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.execution import OrderChanged
 from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.markets import MarketStep
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER, Order, OrderKind, OrderRequest, Side, Terms
 from gpt_trader.exchange_sim.domain.products import product_of
-from gpt_trader.exchange_sim.domain.validation import Refusal
-from gpt_trader.exchange_sim.domain.venue import Accepted, Delays, Venue
+from gpt_trader.exchange_sim.domain.validation import Accepted, Refusal
+from gpt_trader.exchange_sim.domain.venue import Venue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FEES = Fees(maker=Decimal("0.001"), taker=Decimal("0.002"))

@@ -10,6 +10,7 @@ import pytest
 from gpt_trader.exchange_sim.domain.accounts import FEES as FEES_OWNER
 from gpt_trader.exchange_sim.domain.accounts import CashKind, CashMoved, futures_wallet
 from gpt_trader.exchange_sim.domain.candles import CandleSeries, no_past
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.margin import FuturesAccount, MarginLevel, MarginSetting
@@ -28,8 +29,8 @@ from gpt_trader.exchange_sim.domain.orders import (
 from gpt_trader.exchange_sim.domain.positions import Position
 from gpt_trader.exchange_sim.domain.products import future_of, product_of
 from gpt_trader.exchange_sim.domain.sessions import MarginWindow
-from gpt_trader.exchange_sim.domain.validation import Refusal
-from gpt_trader.exchange_sim.domain.venue import Accepted, Delays, Venue
+from gpt_trader.exchange_sim.domain.validation import Accepted, Refusal
+from gpt_trader.exchange_sim.domain.venue import Venue
 
 PERP, DATED = "BIP-20DEC30-CDE", "BIT-27NOV26-CDE"
 WEDNESDAY = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt_trader.exchange_sim.domain.accounts import CashKind, CashMoved, futures_wallet
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.execution import Traded
 from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.opening import future_listings, generated_listings
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER, OrderKind, OrderRequest, Side, Terms
 from gpt_trader.exchange_sim.domain.positions import Position
-from gpt_trader.exchange_sim.domain.venue import Delays, Venue
+from gpt_trader.exchange_sim.domain.venue import Venue
 
 START = datetime(2026, 11, 18, 20, 59, tzinfo=UTC)
 PERP, DATED = "BIP-20DEC30-CDE", "BIT-19NOV26-CDE"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.markets import MarketStep, Touch
 from gpt_trader.exchange_sim.domain.orders import OrderKind, Side, Status, StopDirection, Terms, Trigger
 from gpt_trader.exchange_sim.domain.validation import Refusal
-from gpt_trader.exchange_sim.domain.venue import Delays
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BTC = "BTC-USD"
@@ -240,6 +240,21 @@ def test_edit_reasons_follow_the_venue(bench: Any) -> None:
     assert edit(order.order_id, Decimal("100.001"), Decimal(2), bench.now) == "INVALID_EDITED_PRICE"
     assert edit(order.order_id, Decimal(100), Decimal(0), bench.now) == "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
     assert edit(order.order_id, Decimal(100), Decimal(10**9), bench.now) == "INVALID_EDITED_SIZE"
+
+
+def test_a_stop_that_waits_is_given_another_trigger_that_is_not_reached_yet(bench: Any) -> None:
+    bench.stranger("SELL", "1", "100")
+    bench.order("BUY", base_size="1", limit_price="100")
+    terms = {"base_size": "1", "limit_price": "90", "stop_price": "91", "stop_direction": StopDirection.DOWN}
+    order = bench.order("SELL", kind=OrderKind.STOP_LIMIT_GTC, **terms)
+    one, edit = Decimal(1), bench.venue.edit
+
+    assert edit(order.order_id, Decimal(92), one, bench.now, Decimal(93)) is None
+    assert (order.limit, order.terms.stop_price, order.trigger) == (92, 93, Trigger.WAITING)
+    for limit, stop in ((92, "1000"), (92, "91"), (92, "93.0001")):
+        assert edit(order.order_id, Decimal(limit), one, bench.now, Decimal(stop)) == "INVALID_EDITED_PRICE"
+    resting = bench.order("BUY", base_size="1", limit_price="80")
+    assert edit(resting.order_id, Decimal(80), one, bench.now, Decimal(85)) == "INVALID_EDITED_PRICE"
 
 
 POST_ONLY = {"base_size": "1", "limit_price": "101", "post_only": True}

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.fees import Fees
 from gpt_trader.exchange_sim.domain.opening import generated_listings
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER, OrderKind, OrderRequest, Side, Terms
-from gpt_trader.exchange_sim.domain.venue import Delays, Venue
+from gpt_trader.exchange_sim.domain.venue import Venue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

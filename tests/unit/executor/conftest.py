@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gpt_trader.contracts.forms import OrderForm
 from gpt_trader.contracts.ids import (
     ClientOrderId,
     DecisionId,
@@ -17,7 +18,7 @@ from gpt_trader.contracts.ids import (
     client_order_id,
     intent_id,
 )
-from gpt_trader.contracts.intents import ApprovedIntent, Purpose, TimeInForce
+from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.message import GENESIS_HASH, digest
 from gpt_trader.contracts.orders import Fill, FillKind, Liquidity
 from gpt_trader.contracts.signals import Side
@@ -50,11 +51,12 @@ def approval(number: int = 1, **changes: Any) -> ApprovedIntent:
         "purpose": Purpose.ENTRY,
         "quantity": Decimal(1),
         "limit_price": Decimal(100),
-        "time_in_force": TimeInForce.IOC,
+        "form": OrderForm.LIMIT_IOC,
         "post_only": False,
         "end_time": None,
         "reserved_notional": Decimal(100),
         "mark": Decimal(100),
+        "arrival_mark": Decimal(100),
         "policy_version": "1",
         "approved_at": NOW,
         "expires_at": NOW + timedelta(seconds=5),

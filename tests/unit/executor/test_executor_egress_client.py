@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -71,6 +72,37 @@ def test_the_bytes_on_the_wire_are_the_approved_ones(size: str, price: str, note
     client.session.close()
 
 
+@dataclass(slots=True)
+class FakeSocket:
+    """Takes what is written."""
+
+    written: list[bytes] = field(default_factory=list)
+
+    def sendall(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def settimeout(self, _seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_head_and_body_of_a_request_leave_with_one_write() -> None:
+    client = EgressClient("127.0.0.1:8443", Path("/run/ca.pem"), 10)
+    adapter = client.session.get_adapter("https://127.0.0.1:8443")
+    assert isinstance(adapter, HTTPAdapter)
+    pool = adapter.poolmanager.connection_from_url("https://127.0.0.1:8443")
+    connection, socket = pool.ConnectionCls("127.0.0.1"), FakeSocket()
+    connection.sock = cast("Any", socket)
+
+    connection.request("POST", PATH, body=b'{"a": 1}', headers={"X-Origin-Ns": "1"})
+
+    assert len(socket.written) == 1
+    assert socket.written[0].startswith(b"POST /api/v3/brokerage/orders HTTP/1.1\r\n")
+    assert socket.written[0].endswith(b'\r\n\r\n{"a": 1}')
+    connection.close()
+    client.session.close()
+
+
 def test_no_token_proxy_or_netrc_is_used_and_every_request_has_a_timeout(
     wire: tuple[EgressClient, Wiretap], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -92,7 +124,7 @@ def test_no_token_proxy_or_netrc_is_used_and_every_request_has_a_timeout(
 
 def test_an_order_tells_when_its_tick_was_seen_and_a_read_does_not(wire: tuple[EgressClient, Wiretap]) -> None:
     client, tap = wire
-    tracing.origin(1793620800000000001)
+    tracing.origin(1793620800000000001, "tick")
 
     client.post(PATH, data={"a": "b"})
     client.get(f"{PATH}/historical/batch")
@@ -100,3 +132,14 @@ def test_an_order_tells_when_its_tick_was_seen_and_a_read_does_not(wire: tuple[E
     headers = [request.headers for request, _ in tap.sent]
     assert headers[0]["X-Origin-Ns"] == "1793620800000000001"
     assert "X-Origin-Ns" not in headers[1]
+
+
+def test_an_order_tells_its_trace_and_nothing_else_of_its_chain(wire: tuple[EgressClient, Wiretap]) -> None:
+    client, tap = wire
+    tracing.adopt({"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Decision-Id": "d-1"})
+
+    client.post(PATH, data={"a": "b"})
+
+    headers = tap.sent[0][0].headers
+    assert headers["traceparent"] == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert "d-1" not in headers.values()

@@ -7,8 +7,10 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.orders import Fill, FillKind
-from gpt_trader.executor.domain.executions import Totals, totals
+from gpt_trader.contracts.signals import Side
+from gpt_trader.executor.domain.executions import Totals, slippage_bps, totals
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 Fills = Callable[..., Fill]
@@ -61,3 +63,17 @@ def test_several_rows_of_one_trade_all_count(a_fill: Fills) -> None:
     rows = {one.fill_id: one for one in (a_fill(1, trade_id="same"), a_fill(2, trade_id="same"))}
 
     assert totals(rows).quantity == 2
+
+
+def test_slippage_counts_from_the_mark_at_arrival_and_a_stops_from_its_own_price(
+    an_approval: Callable[..., ApprovedIntent], a_fill: Fills
+) -> None:
+    bought = a_fill(1, side=Side.BUY, price=Decimal("100.2"))
+    sold = a_fill(2, side=Side.SELL, price=Decimal("98.9"))
+
+    later = an_approval(mark=Decimal(101), arrival_mark=Decimal(100))
+    stop = an_approval(side=Side.SELL, mark=Decimal(110), arrival_mark=Decimal(110), stop_price=Decimal(100))
+
+    assert slippage_bps(bought, later) == Decimal(20)
+    assert slippage_bps(sold, stop) == Decimal(110)
+    assert slippage_bps(a_fill(3, side=Side.BUY, price=Decimal("99.9")), later) == Decimal(-10)

@@ -14,7 +14,7 @@ from gpt_trader.contracts.message import GENESIS_HASH
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.executor.domain import records
 from gpt_trader.executor.domain.order import IllegalTransition, Order, evolve
-from gpt_trader.executor.domain.permission import Permission, heard, killed, objection
+from gpt_trader.executor.domain.permission import Permission, heard, killed, leaderless, objection
 from gpt_trader.executor.domain.submission import (
     Attempt,
     Created,
@@ -95,7 +95,7 @@ def test_an_absent_order_is_dead_only_47_seconds_after_the_last_possible_permit(
     assert evolve(order, verdict)[0].status is OrderStatus.FAILED
 
 
-def seen(status: str, filled: str = "0", venue_order_id: str = VENUE_ID) -> VenueOrder:
+def seen(status: OrderStatus, filled: str = "0", venue_order_id: str = VENUE_ID) -> VenueOrder:
     return VenueOrder(
         venue_order_id=VenueOrderId(venue_order_id),
         client_order_id=ID,
@@ -109,36 +109,25 @@ def seen(status: str, filled: str = "0", venue_order_id: str = VENUE_ID) -> Venu
 
 
 @pytest.mark.parametrize(
-    ("word", "status"),
-    [
-        ("PENDING", OrderStatus.OPEN),
-        ("QUEUED", OrderStatus.OPEN),
-        ("OPEN", OrderStatus.OPEN),
-        ("CANCEL_QUEUED", OrderStatus.OPEN),
-        ("EDIT_QUEUED", OrderStatus.OPEN),
-        ("FILLED", OrderStatus.FILLED),
-        ("CANCELLED", OrderStatus.CANCELED),
-        ("EXPIRED", OrderStatus.EXPIRED),
-        ("FAILED", OrderStatus.REJECTED),
-    ],
+    "status",
+    [OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED],
 )
-def test_every_status_of_the_venue_resolves_a_doubt(word: str, status: OrderStatus, an_approval: Intents) -> None:
+def test_every_status_of_the_venue_resolves_a_doubt(status: OrderStatus, an_approval: Intents) -> None:
     order = doubtful(an_approval())
 
-    news = observed(order, seen(word), NOW)
+    news = observed(order, seen(status), NOW)
 
     assert news is not None
     assert evolve(order, news)[0].status is status
 
 
-@pytest.mark.parametrize("word", ["UNKNOWN_ORDER_STATUS", "", "SOMETHING_ELSE"])
-def test_a_word_we_do_not_know_means_ask_again(word: str, an_approval: Intents) -> None:
-    assert observed(doubtful(an_approval()), seen(word), NOW) is None
+def test_a_status_that_says_nothing_means_ask_again(an_approval: Intents) -> None:
+    assert observed(doubtful(an_approval()), seen(OrderStatus.UNKNOWN), NOW) is None
 
 
 def working(intent: ApprovedIntent) -> Order:
     order = doubtful(intent)
-    news = observed(order, seen("OPEN", "0.5"), NOW)
+    news = observed(order, seen(OrderStatus.OPEN, "0.5"), NOW)
     assert news is not None
     return evolve(order, news)[0]
 
@@ -146,21 +135,21 @@ def working(intent: ApprovedIntent) -> Order:
 def test_older_states_and_repetitions_are_no_news(an_approval: Intents) -> None:
     order = working(an_approval())
 
-    assert observed(order, seen("OPEN", "0.5"), NOW) is None
-    assert observed(order, seen("OPEN", "0.25"), NOW) is None
+    assert observed(order, seen(OrderStatus.OPEN, "0.5"), NOW) is None
+    assert observed(order, seen(OrderStatus.OPEN, "0.25"), NOW) is None
     claimed = replace(order, ending=OrderStatus.CANCELED)
-    assert observed(claimed, seen("OPEN", "0.5"), NOW) is None
-    assert observed(order, seen("CANCELLED", "0.5"), NOW) is not None
+    assert observed(claimed, seen(OrderStatus.OPEN, "0.5"), NOW) is None
+    assert observed(order, seen(OrderStatus.CANCELED, "0.5"), NOW) is not None
 
 
 def test_an_order_that_must_not_exist_is_a_contradiction(an_approval: Intents) -> None:
     dead = replace(doubtful(an_approval()), status=OrderStatus.FAILED)
 
-    assert contradicts(dead, seen("OPEN"))
-    assert contradicts(dead, seen("CANCELLED", "0.1"))
-    assert not contradicts(dead, seen("FAILED"))
-    assert contradicts(working(an_approval()), seen("OPEN", venue_order_id="another"))
-    assert observed(working(an_approval()), seen("FILLED", venue_order_id="another"), NOW) is None
+    assert contradicts(dead, seen(OrderStatus.OPEN))
+    assert contradicts(dead, seen(OrderStatus.CANCELED, "0.1"))
+    assert not contradicts(dead, seen(OrderStatus.REJECTED))
+    assert contradicts(working(an_approval()), seen(OrderStatus.OPEN, venue_order_id="another"))
+    assert observed(working(an_approval()), seen(OrderStatus.FILLED, venue_order_id="another"), NOW) is None
 
 
 def test_what_was_tried_once_can_not_be_tried_again(an_approval: Intents) -> None:
@@ -194,6 +183,25 @@ def test_a_start_is_halted_and_a_word_lasts_three_seconds() -> None:
     assert objection(Permission(), Purpose.ENTRY, NOW, AGE) == "trading_state_unheard"
     assert objection(active, Purpose.ENTRY, NOW + AGE, AGE) is None
     assert objection(active, Purpose.EXIT, NOW + AGE + timedelta(microseconds=1), AGE) == "trading_state_stale"
+
+
+@pytest.mark.parametrize("status", TradingStatus)
+def test_every_fresh_word_of_the_gate_is_a_lead_also_halted(status: TradingStatus) -> None:
+    led = heard(Permission(), state(status), NOW)
+
+    assert leaderless(led, NOW + AGE, AGE) is None
+    assert leaderless(led, NOW + AGE + timedelta(microseconds=1), AGE) == "trading_state_stale"
+    assert leaderless(Permission(), NOW, AGE) == "trading_state_unheard"
+
+
+def test_a_kill_that_the_gate_does_not_acknowledge_ends_the_lead() -> None:
+    dead = killed(heard(Permission(), state(TradingStatus.ACTIVE), NOW))
+    later = NOW + AGE + timedelta(microseconds=1)
+
+    ignored, acknowledged = (heard(dead, state(one), later) for one in (TradingStatus.ACTIVE, TradingStatus.HALTED))
+
+    assert leaderless(ignored, later, AGE) == "trading_state_stale"
+    assert leaderless(acknowledged, later, AGE) is None
 
 
 def test_a_kill_holds_against_words_that_are_older_than_it() -> None:

@@ -20,7 +20,7 @@ from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderEvent, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.executor.domain import records, venue
-from gpt_trader.executor.domain.ledger import Ledger
+from gpt_trader.executor.domain.ledger import Ledger, message_id
 from gpt_trader.executor.domain.replay import recovered, replay
 from gpt_trader.executor.domain.submission import Attempt, Created, CreateReply, ErrorStatus, Silence, classify
 from gpt_trader.executor.domain.venue import Fence, VenueFill, VenueOrder
@@ -45,7 +45,7 @@ class AtVenue:
     client_order_id: ClientOrderId
     venue_order_id: VenueOrderId
     visible_at: datetime
-    status: str = "OPEN"
+    status: OrderStatus = OrderStatus.OPEN
     fills: list[VenueFill] = field(default_factory=list)
 
     @property
@@ -70,6 +70,7 @@ class OrderLives(RuleBasedStateMachine):
         self.ledger = Ledger()
         self.journal: list[records.Record] = []
         self.reports: list[OrderEvent | Fill] = []
+        self.said_before = 0
         self.posts: list[Post] = []
         self.waiting: set[ClientOrderId] = set()
         self.orders: list[AtVenue] = []
@@ -204,13 +205,36 @@ class OrderLives(RuleBasedStateMachine):
                     )
                 )
 
-    @rule(pick=st.integers(0, 9), ends=st.sampled_from(["", "", "CANCELLED", "EXPIRED"]))
-    def execute(self, pick: int, ends: str) -> None:
-        working = [one for one in self.orders if one.status == "OPEN"]
+    @rule(unsaid=st.integers(0, 3))
+    def lose_the_journal(self, unsaid: int) -> None:
+        """Go on from what the bus has of each approval; the last reports may not have come that far."""
+        said = self.reports[: max(self.said_before, len(self.reports) - unsaid)]
+        ends = [one for one in said if isinstance(one, OrderEvent) and one.status.is_terminal]
+        intents = [order.intent for order in self.ledger.orders.values()]
+        self.reports, self.said_before = said, len(said)
+        self.terminal = {one.client_order_id: one.status for one in ends}
+        self.ledger, self.journal = Ledger(), []
+        self.waiting.clear()
+        self.record(records.Opened(at=self.wall), *[self.recalled(intent, said) for intent in intents])
+
+    def recalled(self, intent: ApprovedIntent, said: list[OrderEvent | Fill]) -> records.Recalled:
+        own = [one for one in said if one.client_order_id == intent.client_order_id]
+        return records.Recalled(
+            intent=intent,
+            said=next((one for one in reversed(own) if isinstance(one, OrderEvent)), None),
+            fills=tuple(one for one in own if isinstance(one, Fill)),
+            reason="before_journal",
+            permit_before=intent.expires_at,
+            at=self.wall,
+        )
+
+    @rule(pick=st.integers(0, 9), ends=st.sampled_from([None, None, OrderStatus.CANCELED, OrderStatus.EXPIRED]))
+    def execute(self, pick: int, ends: OrderStatus | None) -> None:
+        working = [one for one in self.orders if one.status == OrderStatus.OPEN]
         if not working:
             return
         order = working[pick % len(working)]
-        if ends:
+        if ends is not None:
             order.status = ends
             return
         number = sum(len(one.fills) for one in self.orders)
@@ -229,7 +253,7 @@ class OrderLives(RuleBasedStateMachine):
                 occurred_at=self.wall,
             )
         )
-        order.status = "FILLED" if order.filled == 1 else "OPEN"
+        order.status = OrderStatus.FILLED if order.filled == 1 else OrderStatus.OPEN
 
     @rule()
     def list_orders(self) -> None:
@@ -329,7 +353,7 @@ class OrderLives(RuleBasedStateMachine):
         for _ in range(self.count):
             self.submit()
         for one in self.orders:
-            one.status = "CANCELLED" if one.status == "OPEN" else one.status
+            one.status = OrderStatus.CANCELED if one.status == OrderStatus.OPEN else one.status
         for _ in range(3):
             self.list_orders()
             self.list_fills(_Straight())
@@ -340,6 +364,7 @@ class OrderLives(RuleBasedStateMachine):
         events = [one for one in self.reports if isinstance(one, OrderEvent)]
         fills = [one for one in self.reports if isinstance(one, Fill)]
         assert len({one.fill_id for one in fills}) == len(fills)
+        assert len({message_id(one) for one in self.reports}) == len(self.reports), "a report was made twice"
         for order_id, order in self.ledger.orders.items():
             terminal = [one for one in events if one.client_order_id == order_id and one.status.is_terminal]
             assert len(terminal) == 1, (order, terminal)
@@ -347,7 +372,8 @@ class OrderLives(RuleBasedStateMachine):
             assert terminal[0].filled_quantity == done == order.done.quantity
             one = at_venue.get(order_id)
             assert done == (Decimal(0) if one is None else one.filled)
-        assert list(replay(one.model_dump(mode="json") for one in self.journal)) == self.reports
+        made = list(replay(one.model_dump(mode="json") for one in self.journal))
+        assert made == self.reports[self.said_before :]
 
 
 class _Straight:

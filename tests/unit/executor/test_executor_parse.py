@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gpt_trader.contracts.orders import FillKind, Liquidity
+from gpt_trader.contracts.orders import FillKind, Liquidity, OrderStatus, is_post_only_refusal
 from gpt_trader.executor.adapters import parse
 from gpt_trader.executor.domain.submission import Created, Declined, ErrorStatus, Unreadable
 
@@ -43,9 +43,42 @@ def without(given: dict[str, Any], field: str) -> dict[str, Any]:
 def test_an_order_is_read_with_its_last_change() -> None:
     order = parse.one_order({"order": ORDER})
 
-    assert (order.status, order.filled_quantity, order.reason) == ("CANCELLED", Decimal("0.5"), "user cancelled")
+    assert (order.status, order.filled_quantity, order.reason) == (
+        OrderStatus.CANCELED,
+        Decimal("0.5"),
+        "user cancelled",
+    )
     assert order.updated_at.isoformat() == "2026-11-02T12:00:01+00:00"
     assert parse.one_order({"order": {**ORDER, "filled_size": ""}}).filled_quantity == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("PENDING", OrderStatus.OPEN),
+        ("QUEUED", OrderStatus.OPEN),
+        ("OPEN", OrderStatus.OPEN),
+        ("CANCEL_QUEUED", OrderStatus.OPEN),
+        ("EDIT_QUEUED", OrderStatus.OPEN),
+        ("FILLED", OrderStatus.FILLED),
+        ("CANCELLED", OrderStatus.CANCELED),
+        ("EXPIRED", OrderStatus.EXPIRED),
+        ("FAILED", OrderStatus.REJECTED),
+        ("UNKNOWN_ORDER_STATUS", OrderStatus.UNKNOWN),
+        ("", OrderStatus.UNKNOWN),
+        ("SOMETHING_ELSE", OrderStatus.UNKNOWN),
+    ],
+)
+def test_every_status_has_our_word_and_what_nobody_knows_is_unknown(word: str, status: OrderStatus) -> None:
+    assert parse.one_order({"order": {**ORDER, "status": word}}).status is status
+
+
+def test_only_a_refusal_to_take_what_was_to_make_is_said_in_our_words() -> None:
+    reasons = ("PREVIEW_INVALID_LIMIT_PRICE_POST_ONLY", "INSUFFICIENT_FUND")
+    refused = [parse.create_reply({"success": False, "error_response": {"error": one}}) for one in reasons]
+
+    assert [one.reason for one in refused if isinstance(one, Declined)] == [f"would_take: {reasons[0]}", reasons[1]]
+    assert is_post_only_refusal(parse.one_order({"order": {**ORDER, "reject_message": reasons[0]}}).reason)
 
 
 @pytest.mark.parametrize("field", ["order_id", "status", "filled_size", "created_time", "product_id"])

@@ -11,6 +11,7 @@ import pytest
 from gpt_trader.contracts.ids import ClientOrderId, intent_id
 from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, EpochClaim, SignedIntent
 from gpt_trader.contracts.message import GENESIS_HASH, Command, digest
+from gpt_trader.executor.adapters import parse
 from gpt_trader.executor.domain.verification import (
     Circumstances,
     Delivery,
@@ -55,6 +56,7 @@ def judged(payload: bytes, verifier: Verifier, **changes: object) -> Verdict:
     return examine(
         Delivery(subject=str(given["subject"]), sequence=int(str(given["sequence"])), payload=payload),
         verifier.is_valid,
+        parse.binds,
         Circumstances(
             epoch=int(str(given["epoch"])),
             seen=given["seen"],  # type: ignore[arg-type]

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import orjson
 import yaml
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import AccountSnapshot, Position, TradingState, TradingStatus
-from gpt_trader.contracts.decisions import MarketView
+from gpt_trader.contracts.decisions import MarketStatistics, MarketView, Regime
 from gpt_trader.contracts.ids import FillId, SignalId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.market import (
@@ -24,6 +27,7 @@ from gpt_trader.contracts.market import (
     FeedState,
     FeedStatus,
     ProductSpec,
+    ProductTerms,
     Tick,
     Tier,
 )
@@ -32,6 +36,7 @@ from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderEvent, O
 from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.executor.domain import records as orders
 from gpt_trader.executor.domain.ledger import Ledger
+from gpt_trader.risk_gate.adapters.coinbase_bodies import CoinbaseBodies
 from gpt_trader.risk_gate.domain import records as gate
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.commands import received
@@ -137,9 +142,10 @@ class Day:
             marks={BTC: self.tick.mid} if BTC in self.state.portfolio.holdings else {},
             is_in_universe=True,
             slice_quantity=slice_quantity,
+            preview=None,
             now=self.now,
         )
-        record = decide(request, self.state, self.policy)
+        record = decide(request, self.state, self.policy, CoinbaseBodies())
         self.commit(record)
         if record.intent is not None:
             self.trade(record.intent)
@@ -231,7 +237,9 @@ class Day:
         ]
         return AccountSnapshot(
             equity=D(100_000), cash=(), positions=tuple(held), open_orders=(), exposure=nothing,
-            worst_case_exposure=nothing, realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing,
+            worst_case_exposure=nothing,
+            net_exposure=nothing, cluster_exposures={}, correlated_exposure=nothing,
+            realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing,
             day_start_equity=D(100_000), day_pnl=nothing, peak_equity=D(100_000), drawdown=nothing, fills=0,
             is_reconciled=True, published_at=self.now,
         )  # fmt: skip
@@ -313,11 +321,16 @@ def price_at(number: int) -> Decimal:
 
 def a_policy(**changes: object) -> Policy:
     """Make the demo policy; changes are spelled `section__key=value`."""
-    document = yaml.safe_load((files("gpt_trader.risk_gate") / "policies" / "demo.yaml").read_text())
+    document = deepcopy(_shipped())
     for path, value in changes.items():
         section, _, key = path.partition("__")
         document[section][key] = value
     return Policy.model_validate(document)
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    return yaml.safe_load((files("gpt_trader.risk_gate") / "policies" / "demo.yaml").read_text())
 
 
 def a_signal(name: str, action: Action, reference: Decimal, at: datetime) -> Signal:
@@ -355,13 +368,15 @@ def a_position(product: str, holding: Holding) -> Position:
 def a_market(tick: Tick) -> MarketView:
     at, product = tick.occurred_at, tick.product
     depth = tuple(BookDepth(within_bps=bps, bid_notional=D(900_000), ask_notional=D(900_000)) for bps in (10, 50))
+    spec = ProductSpec(
+        product=product, base_currency="BTC", quote_currency="USD", kind="spot", base_increment=D("0.00000001"),
+        price_increment=D("0.01"), base_min_size=D("0.00001"), base_max_size=D(3400), quote_min_size=D(1),
+        is_disabled=False, is_cancel_only=False, is_limit_only=False, is_post_only=False, is_auction=False,
+        tier=Tier.T1, volume_24h_notional=D(900_000_000),
+    )  # fmt: skip
     return MarketView(
-        spec=ProductSpec(
-            product=product, base_currency="BTC", quote_currency="USD", kind="spot", base_increment=D("0.00000001"),
-            price_increment=D("0.01"), base_min_size=D("0.00001"), base_max_size=D(3400), quote_min_size=D(1),
-            is_disabled=False, is_cancel_only=False, is_limit_only=False, is_post_only=False, is_auction=False,
-            tier=Tier.T1, volume_24h_notional=D(900_000_000),
-        ),
+        spec=spec,
+        terms=ProductTerms.model_validate({**dict(spec), "taker_rate": D("0.006")}),
         tick=tick,
         book=BookSummary(
             product=product, bid=tick.bid, ask=tick.ask, bid_quantity=D(2), ask_quantity=D(2), depth=depth,
@@ -370,6 +385,11 @@ def a_market(tick: Tick) -> MarketView:
         feed=FeedStatus(
             product=product, state=FeedState.CLEAN, reason="", since=at, last_message_at=at, gaps=0, reconnects=0,
             published_at=at,
+        ),
+        statistics=MarketStatistics(
+            volatility=D("0.02"), volatility_median=D("0.02"), volatility_samples=100, move_5m=D(0),
+            mid_median_60s=tick.mid, volume_5m_notional=D(10_000_000), spread_median_bps=D(2),
+            depth_median_notional=D(900_000), correlations={}, regime=Regime.CHOP,
         ),
     )  # fmt: skip
 

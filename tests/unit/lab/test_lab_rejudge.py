@@ -246,7 +246,10 @@ TIGHTER: dict[str, int | str] = {
     "limits.max_leverage": 1, "limits.daily_loss_fraction": "0.03", "limits.drawdown_fraction": "0.1",
     "limits.max_open_orders": 10, "limits.notional_per_minute": 50000, "limits.notional_per_hour": 500000,
     "limits.notional_per_day": 5000000, "exposure.per_asset_fraction": "0.05", "exposure.total_fraction": "0.25",
-    "sizing.max_entry_notional": 10000, "prices.collar_bps": 200, "prices.hard_spread_bps": 80,
+    "sizing.max_entry_notional": 10000, "exposure.correlated_fraction": "0.25",
+    "exposure.default_cluster_fraction": "0.25", "limits.order_fraction": "0.05", "prices.period_collar_bps": 1000,
+    "prices.trade_distance_bps": 1000, "prices.jump_floor_bps": 1000, "limits.volume_fraction": 1000,
+    "prices.hard_spread_bps": 80,
     "prices.impact_bps": 50, "frequency.trades_per_day": 2000, "frequency.trades_per_hour": 120,
     "frequency.entries_per_hour": 60, "frequency.messages_per_minute": 60, "repeats.same_orders": 40,
     "cooldowns.consecutive_losses": 3, "marks.stale_seconds": 60,
@@ -270,8 +273,6 @@ def tighter_policies(draw: st.DrawFn) -> Policy:
     changes: dict[str, object] = {name.replace(".", "__"): max(1, int(value)) if is_whole else str(value)}
     if name == "exposure.total_fraction":
         changes["exposure__per_asset_fraction"] = str(min(value, D("0.05")))
-    if name == "prices.collar_bps":
-        changes["prices__collar_bps"] = str(max(value, D(30)))  # what binds the price makes it cheaper, not smaller
     return a_policy(**changes)
 
 

@@ -70,4 +70,4 @@ def a_builder(interval: str = "15s", since: float = 0) -> CandleBuilder:
 
 
 def a_market(*builders: CandleBuilder) -> ProductMarket:
-    return ProductMarket(BTC, builders, LIMITS, NOW)
+    return ProductMarket(BTC, Decimal(1), builders, LIMITS, NOW)

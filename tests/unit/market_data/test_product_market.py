@@ -169,3 +169,20 @@ def test_in_a_quiet_market_a_move_under_the_floor_is_believed() -> None:
         assert outliers.accepts(Decimal(100), at(step))
 
     assert outliers.accepts(Decimal("100.2"), at(41))
+
+
+def test_contracts_of_a_future_become_base_currency() -> None:
+    market = ProductMarket("BIP-20DEC30-CDE", Decimal("0.01"), [a_builder()], LIMITS, NOW)
+    market.turn(Connected(wall=NOW, is_again=False), NOW)
+    market.on_trades(traded(a_trade(1, 1)), at(1))
+    market.on_book(a_snapshot(), a_stamp())
+    tick, book = market.tick(a_stamp()), market.summary()
+
+    spot = a_clean_market()
+    expected, shown = spot.tick(a_stamp()), spot.summary()
+    assert isinstance(tick, Tick)
+    assert isinstance(expected, Tick)
+    assert book is not None
+    assert shown is not None
+    assert (tick.bid, tick.bid_quantity) == (expected.bid, expected.bid_quantity / 100)
+    assert book.depth[0].bid_notional == shown.depth[0].bid_notional / 100

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 import orjson
@@ -15,10 +16,10 @@ from gpt_trader.market_data.adapters import parse
 from gpt_trader.market_data.domain.backoff import Backoff
 from gpt_trader.market_data.domain.candles import CandleBuilder
 from gpt_trader.market_data.domain.catalogue import Listing
-from gpt_trader.market_data.domain.events import VenueEvent
+from gpt_trader.market_data.domain.events import BookChanged, BookSide, Level, Trade, Traded, VenueEvent
 from gpt_trader.market_data.domain.feed import Limits
 from gpt_trader.market_data.domain.product import ProductMarket
-from gpt_trader.market_data.ports import Channel, Envelope, FeedLost, TradeHistory, VenueUnavailable
+from gpt_trader.market_data.ports import Channel, Envelope, FeedLost, Malformed, TradeHistory, VenueUnavailable
 from gpt_trader.market_data.service.desk import Desk
 from gpt_trader.market_data.service.history import History
 from gpt_trader.market_data.service.session import Session
@@ -112,6 +113,40 @@ class FakeFeed:
 
 
 @dataclass(slots=True)
+class ToyFeed(FakeFeed):
+    """Another venue's: lists instead of objects, own names, its number first."""
+
+    def envelope(self, raw: str | bytes) -> Envelope:
+        number, what, *rest = orjson.loads(raw)
+        return Envelope(channel=what, sequence=number, sent_at=NOW, content=rest)
+
+    def events(self, envelope: Envelope) -> tuple[VenueEvent, ...]:
+        match envelope.channel, envelope.content:
+            case "all", [pair, rows]:
+                levels = tuple(Level(BookSide(side), Decimal(price), Decimal(amount)) for side, price, amount in rows)
+                return (BookChanged(product=pair.replace("/", "-"), is_snapshot=True, levels=levels),)
+            case "deal", [pair, number, price, amount, seconds]:
+                product = pair.replace("/", "-")
+                trade = Trade(
+                    product=product, trade_id=number, price=Decimal(price), quantity=Decimal(amount),
+                    occurred_at=at(seconds),
+                )  # fmt: skip
+                return (Traded(product=product, trades=(trade,)),)
+            case _:
+                raise Malformed("what", envelope.channel, "unknown")
+
+    def tells(self, what: str, *rest: object) -> None:
+        self.line.put_nowait(orjson.dumps([self.sequence, what, "BTC/USD", *rest]))
+        self.sequence += 1
+
+    def snapshot(self, bid: str = "99", ask: str = "101") -> None:
+        self.tells("all", [["bid", bid, "1"], ["ask", ask, "1"]])
+
+    def trade(self, number: int, seconds: float, price: str = "100") -> None:
+        self.tells("deal", str(number), price, "1", seconds)
+
+
+@dataclass(slots=True)
 class FakeVenue:
     history: TradeHistory = field(default_factory=lambda: TradeHistory(trades=(), is_complete=True))
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -168,6 +203,7 @@ class FakeOutlet:
 @dataclass(slots=True)
 class FakeGauges:
     counted: list[str] = field(default_factory=list)
+    turns: list[bool] = field(default_factory=list)
 
     def malformed(self, field: str) -> None:
         self.counted.append(f"malformed {field}")
@@ -180,6 +216,12 @@ class FakeGauges:
 
     def gap(self, product: str) -> None:
         self.counted.append(f"gap {product}")
+
+    def wanted(self, connections: int) -> None:
+        del connections
+
+    def connected(self, *, is_up: bool) -> None:
+        self.turns.append(is_up)
 
     def reconnected(self) -> None:
         self.counted.append("reconnected")
@@ -220,11 +262,11 @@ class Stage:
         await self.until(lambda: self.market.tape.last is not None)
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    clock, feed, venue, outlet, gauges = FakeClock(), FakeFeed(), FakeVenue(), FakeOutlet(), FakeGauges()
+@pytest.fixture(params=[FakeFeed])
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    clock, feed, venue, outlet, gauges = FakeClock(), request.param(), FakeVenue(), FakeOutlet(), FakeGauges()
     builder = CandleBuilder(BTC, "15s", closed_until=NOW, covered_since=NOW)
-    market = ProductMarket(BTC, [builder], LIMITS, NOW)
+    market = ProductMarket(BTC, Decimal(1), [builder], LIMITS, NOW)
     around = Surroundings(
         feed=feed,
         outlet=outlet,
@@ -258,6 +300,7 @@ async def test_a_connection_subscribes_heartbeats_first_and_then_every_channel(s
     assert stage.feed.asked[0] == ("subscribe", Channel.HEARTBEATS)
 
 
+@pytest.mark.parametrize("stage", [FakeFeed, ToyFeed], indirect=True, ids=["first venue", "toy"])
 async def test_a_gap_resubscribes_the_book_fills_the_missed_trades_and_is_then_clean(stage: Stage) -> None:
     await stage.become_clean()
     stage.venue.history = TradeHistory(trades=(a_trade(1, 1), a_trade(2, 2, "90")), is_complete=True)
@@ -319,6 +362,7 @@ async def test_a_lost_connection_is_made_again_and_needs_a_fresh_snapshot(stage:
 
     assert FeedState.DISCONNECTED in stage.outlet.states()
     assert (stage.market.health.reconnects, stage.gauges.counted) == (1, ["reconnected"])
+    assert stage.gauges.turns == [True, False, True]
     assert stage.feed.asked == [("subscribe", channel) for channel in Channel]
 
 

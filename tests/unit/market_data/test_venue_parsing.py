@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader.market_data.adapters import parse
+from gpt_trader.contracts.market import Tier
+from gpt_trader.market_data.adapters import listings, parse
 from gpt_trader.market_data.domain.events import (
     BookChanged,
     BookSide,
@@ -196,7 +197,7 @@ def test_no_bytes_break_the_envelope(raw: bytes) -> None:
 
 
 def test_a_listing_keeps_the_venue_rules_and_absent_flags_are_not_set() -> None:
-    listing = parse.listing(a_product(post_only=True, alias="BTC-USD", product_id="BTC-USDC"))
+    listing = listings.listing(a_product(post_only=True, alias="BTC-USD", product_id="BTC-USDC"))
 
     assert (listing.product, listing.wire_id) == ("BTC-USDC", "BTC-USD")
     assert (listing.is_post_only, listing.is_cancel_only, listing.is_disabled) == (True, False, False)
@@ -207,7 +208,7 @@ def test_a_listing_keeps_the_venue_rules_and_absent_flags_are_not_set() -> None:
     "change", [{"is_disabled": True}, {"trading_disabled": True}, {"view_only": True}, {"status": "delisted"}]
 )
 def test_a_product_that_cannot_be_traded_is_disabled(change: dict[str, Any]) -> None:
-    assert parse.listing(a_product(**change)).is_disabled
+    assert listings.listing(a_product(**change)).is_disabled
 
 
 @pytest.mark.parametrize(
@@ -216,14 +217,54 @@ def test_a_product_that_cannot_be_traded_is_disabled(change: dict[str, Any]) -> 
         ({"price_increment": None}, "product BTC-USD.price_increment"),
         ({"base_increment": "0"}, "product BTC-USD.base_increment"),
         ({"cancel_only": "yes"}, "product BTC-USD.cancel_only"),
-        ({"product_type": "FUTURE"}, "product BTC-USD.product_type"),
+        ({"product_type": "PERPETUAL"}, "product BTC-USD.product_type"),
+        ({"product_type": "FUTURE"}, "product.future_product_details"),
     ],
 )
 def test_a_listing_without_a_rule_is_malformed_and_never_guessed(change: dict[str, Any], field: str) -> None:
     with pytest.raises(Malformed) as caught:
-        parse.listing(a_product(**change))
+        listings.listing(a_product(**change))
 
     assert caught.value.field == field
+
+
+FUTURE = {
+    "product_id": "BIP-20DEC30-CDE",
+    "product_type": "FUTURE",
+    "status": "",
+    "base_currency_id": "",
+    "base_increment": "1",
+    "base_min_size": "1",
+    "base_max_size": "1000",
+    "price_increment": "5",
+    "future_product_details": {
+        "contract_size": "0.01",
+        "contract_root_unit": "BTC",
+        "contract_expiry": "2030-12-20T16:00:00Z",
+        "intraday_margin_rate": {"long_margin_rate": "0.1", "short_margin_rate": "0.11"},
+        "overnight_margin_rate": {"long_margin_rate": "0.2", "short_margin_rate": "0.22"},
+        "funding_rate": "0.0001",
+    },
+}
+
+
+def test_a_future_is_listed_in_base_currency_with_its_terms() -> None:
+    listing = listings.listing(a_product(**FUTURE))
+
+    spec = listing.spec(Tier.T1)
+    assert (spec.kind, spec.base_currency, spec.base_increment, spec.base_min_size) == (
+        ("future", "BTC", Decimal("0.01"), Decimal("0.01"))
+    )
+    assert (spec.base_max_size, spec.price_increment, listing.unit) == (Decimal(10), Decimal(5), Decimal("0.01"))
+    assert spec.future is not None
+    assert (spec.future.intraday_margin_short, spec.future.overnight_margin_long) == (Decimal("0.11"), Decimal("0.2"))
+    assert spec.future.funding_rate == Decimal("0.0001")
+
+
+def test_a_future_is_disabled_while_its_session_is_shut() -> None:
+    shut = a_product(**FUTURE, fcm_trading_session_details={"is_session_open": False})
+
+    assert listings.listing(shut).is_disabled
 
 
 def test_candles_come_oldest_first() -> None:

@@ -23,6 +23,7 @@ class Venue:
     rest: CoinbaseRest = field(init=False)
     replies: list[web.Response] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(dict(request.query))
@@ -63,6 +64,7 @@ async def venue() -> AsyncIterator[Venue]:
                 pause=timedelta(0),
             ),
             chances=Random(1),
+            answered=script.statuses.append,
         )
         yield script
     await runner.cleanup()

@@ -1,25 +1,41 @@
 """Builders that hide what a test does not care about: a healthy market, a policy, a funded gate."""
 
+from collections import deque
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import gpt_trader.risk_gate
-from gpt_trader.contracts.decisions import CheckResult, MarketView, Outcome
+from gpt_trader.contracts.decisions import CheckResult, MarketStatistics, MarketView, Outcome, Regime
 from gpt_trader.contracts.ids import ClientOrderId, FillId, IntentId, SignalId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
-from gpt_trader.contracts.market import BookDepth, BookSummary, FeedState, FeedStatus, ProductSpec, Tick, Tier
+from gpt_trader.contracts.market import (
+    BookDepth,
+    BookSummary,
+    FeedState,
+    FeedStatus,
+    ProductSpec,
+    ProductTerms,
+    Tick,
+    Tier,
+)
 from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderEvent, OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
+from gpt_trader.risk_gate.adapters.coinbase_bodies import CoinbaseBodies
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.decide import decide
+from gpt_trader.risk_gate.domain.exposure import Exposure, worst_case
 from gpt_trader.risk_gate.domain.gate import evolve
+from gpt_trader.risk_gate.domain.memory import MarketMemory
 from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.portfolio import value as valued
 from gpt_trader.risk_gate.domain.records import (
     DecisionMade,
     EpochClaimed,
@@ -34,11 +50,14 @@ from gpt_trader.risk_gate.domain.records import (
 from gpt_trader.risk_gate.domain.review import Review, review
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.service.ledger import Ledger
+from gpt_trader.risk_gate.service.market_watch import MarketWatch
 
+SPELLING = CoinbaseBodies()
 D = Decimal
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 BTC = "BTC-USD"
 ETH = "ETH-USD"
+FUTURE = "BIT-25DEC26-CDE"
 ZERO_HASH = "0" * 64
 CREATE_LIFE = timedelta(seconds=22)
 POLICIES = Path(gpt_trader.risk_gate.__file__).parent / "policies"
@@ -59,12 +78,48 @@ class FixedClock:
 
 
 def policy_document(profile: str = "prod") -> dict[str, Any]:
+    return deepcopy(_shipped(profile))
+
+
+@cache
+def _shipped(profile: str) -> dict[str, Any]:
     return yaml.safe_load((POLICIES / f"{profile}.yaml").read_text())
 
 
-def a_policy(profile: str = "prod", **changes: object) -> Policy:
-    """Make a policy; changes are spelled `section__key=value`."""
+@cache
+def _policy(profile: str) -> Policy:
     document = policy_document(profile)
+    document["preview"]["is_asked"] = False
+    document["execution"] |= {"style": "taker", "amends": False}
+    return Policy.model_validate(document)
+
+
+_SPELLED: deque[tuple[Policy, str, str]] = deque(maxlen=16)
+
+
+def _spelled_out(policy: Policy) -> tuple[str, str]:
+    """Return version and document; those of the last policies are kept, for properties ask thousands of times."""
+    for kept, version, document in _SPELLED:
+        if kept is policy:
+            return version, document
+    _SPELLED.append((policy, policy.version(), policy.document()))
+    return _SPELLED[-1][1:]
+
+
+def with_limit(policy: Policy, path: str, value: Decimal) -> Policy:
+    """Change one `section__key` without looking at the rest again: for properties, where it is the cost."""
+    section, _, key = path.partition("__")
+    changed = dict(policy)[section].model_copy(update={key: value})
+    return policy.model_copy(update={section: changed})
+
+
+def a_policy(profile: str = "prod", **changes: object) -> Policy:
+    """Make a policy that takes, amends and asks the venue nothing; changes are spelled `section__key=value`."""
+    if not changes:
+        return _policy(profile)
+    document = policy_document(profile)
+    document["preview"]["is_asked"] = False
+    document["execution"] |= {"style": "taker", "amends": False}
     for path, value in changes.items():
         section, _, key = path.partition("__")
         if key:
@@ -94,6 +149,11 @@ def a_spec(product: str = BTC, **changes: object) -> ProductSpec:
         "volume_24h_notional": D(900_000_000),
     }
     return ProductSpec.model_validate(fields | changes)
+
+
+def the_terms(spec: ProductSpec, **changes: object) -> ProductTerms:
+    """Say as the venue what market-data says, and take no fee."""
+    return ProductTerms.model_validate({**dict(spec), "taker_rate": D(0), **changes})
 
 
 def a_tick(product: str = BTC, bid: str = "49995", ask: str = "50005", at: datetime = NOW) -> Tick:
@@ -136,12 +196,39 @@ def a_feed(product: str = BTC, state: FeedState = FeedState.CLEAN, at: datetime 
     )
 
 
+def statistics(**changes: object) -> MarketStatistics:
+    """Make those of a calm market at 50 000; what is not given is as healthy as can be."""
+    fields = {
+        "volatility": D("0.02"),
+        "volatility_median": D("0.02"),
+        "volatility_samples": 100,
+        "move_5m": D("0.001"),
+        "mid_median_60s": D(50000),
+        "volume_5m_notional": D(10_000_000),
+        "spread_median_bps": D(2),
+        "depth_median_notional": D(500_000),
+        "correlations": {},
+        "regime": Regime.CHOP,
+    }
+    return MarketStatistics.model_validate(fields | changes)
+
+
+def a_watch(policy: Policy | None = None) -> MarketWatch:
+    policy = policy or a_policy()
+    return MarketWatch(MarketMemory(policy.statistics, policy.prices.depth_within_bps))
+
+
 def a_market(product: str = BTC, at: datetime = NOW, **changes: object) -> MarketView:
+    """Make a healthy market; its last minute was where its tick is."""
+    tick = changes.get("tick", a_tick(product, at=at))
+    spec = changes.get("spec", a_spec(product))
     view = {
         "spec": a_spec(product),
+        "terms": the_terms(spec) if isinstance(spec, ProductSpec) else None,
         "tick": a_tick(product, at=at),
         "book": a_book(product, at=at),
         "feed": a_feed(product, at=at),
+        "statistics": statistics(mid_median_60s=tick.mid if isinstance(tick, Tick) else D(50000)),
     }
     return MarketView.model_validate(view | changes)
 
@@ -180,6 +267,7 @@ def a_request(**changes: Any) -> Request:
         "marks": {},
         "is_in_universe": True,
         "slice_quantity": None,
+        "preview": None,
         "now": now,
     }
     return Request(**(fields | changes))
@@ -197,16 +285,24 @@ def a_state(
         OpeningPosition(product=product, quantity=D(quantity), mark=D(mark))
         for product, (quantity, mark) in (positions or {}).items()
     )
+    version, document = _spelled_out(policy)
     equity = D(cash) + sum((position.quantity * position.mark for position in held), D(0))
     state = GateState()
     for record in (
-        PolicyAdopted(version=policy.version(), document=policy.document(), at=at),
+        PolicyAdopted(version=version, document=document, at=at),
         Opened(cash={"USD": D(cash)}, positions=held, at=at),
         EpochClaimed(epoch=1, intents_sequence=1, intents_head=ZERO_HASH, at=at),
         Marked(equity=equity, marks={}, at=at),
     ):
         state = evolve(state, record)
     return state
+
+
+def exposed(state: GateState, marks: Mapping[str, Decimal]) -> Exposure:
+    """Take stock of what a gate has at risk; every held product needs its mark."""
+    valuation = valued(state.portfolio, marks, "USD")
+    assert valuation is not None
+    return worst_case(valuation.worths, state.approvals, marks)
 
 
 def a_review(state: GateState | None = None, policy: Policy | None = None, **changes: Any) -> Review:
@@ -219,7 +315,7 @@ def failures(found: Review) -> dict[str, CheckResult]:
 
 
 def decided(state: GateState, policy: Policy, request: Request) -> tuple[GateState, DecisionMade]:
-    record = decide(request, state, policy)
+    record = decide(request, state, policy, SPELLING)
     return evolve(state, record), record
 
 
@@ -237,7 +333,7 @@ def approved(state: GateState, policy: Policy, request: Request) -> tuple[GateSt
 
 
 def approved_on(ledger: Ledger) -> ApprovedIntent:
-    record = decide(a_request(), ledger.state, ledger.policy)
+    record = decide(a_request(), ledger.state, ledger.policy, SPELLING)
     assert record.intent is not None, record.decision.failures
     order_id = record.intent.client_order_id
     ledger.commit(record, IntentStored(client_order_id=order_id, stream_sequence=2, payload_sha256=ZERO_HASH, at=NOW))

@@ -1,5 +1,6 @@
 """Each check at its limit, one step inside and one step outside."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from gate_builders import (
     a_spec,
     a_state,
     a_tick,
+    a_trade,
     an_order_event,
     approved,
     decided,
@@ -37,7 +39,7 @@ from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side
 from gpt_trader.risk_gate.domain.checks.table import CHECKS, RAISED, Check
 from gpt_trader.risk_gate.domain.gate import evolve
-from gpt_trader.risk_gate.domain.records import CauseRaised, Marked
+from gpt_trader.risk_gate.domain.records import CauseRaised, FillReported, Marked
 from gpt_trader.risk_gate.domain.review import review
 
 SECOND = timedelta(seconds=1)
@@ -249,13 +251,20 @@ def test_leverage_counts_worst_case_over_equity() -> None:
     assert "leverage_is_within_limit" in failures(a_review(policy=policy))
 
 
-@pytest.mark.parametrize(("loss", "is_within"), [("2999.99", True), ("3000", False), ("3000.01", False)])
+@pytest.mark.parametrize(("loss", "is_within"), [("1999.99", True), ("2000", False), ("2000.01", False)])
 def test_daily_loss_denies_entries_from_its_limit_on(loss: str, *, is_within: bool) -> None:
-    state = a_state(cash=str(D(100000) - D(loss)))
-    state = evolve(state, Marked(equity=D(100000), marks={}, at=NOW - timedelta(days=1)))
+    state = a_state(cash=str(D(100000) - D(loss)), at=NOW - timedelta(days=1))
     state = evolve(state, Marked(equity=D(100000), marks={}, at=NOW))
 
     assert ("daily_loss_is_within_limit" not in failures(a_review(state))) is is_within
+
+
+def test_the_first_decision_after_midnight_counts_no_loss_of_the_day_before() -> None:
+    yesterday = NOW - timedelta(days=1)
+    state = evolve(a_state(cash="90000", at=yesterday), Marked(equity=D(100000), marks={}, at=yesterday))
+    state = replace(state, day_start_equity=D(100000))
+
+    assert "daily_loss_is_within_limit" not in failures(a_review(state))
 
 
 @pytest.mark.parametrize(("peak", "is_within"), [("111111", True), ("111112", False)])
@@ -273,7 +282,7 @@ def test_open_orders_are_counted_up_to_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("price", "is_near"), [("51000", True), ("51000.01", False), ("49000", True), ("48999.99", False)]
+    ("price", "is_near"), [("50500", True), ("50500.01", False), ("49500", True), ("49499.99", False)]
 )
 def test_the_strategys_price_must_be_within_the_collar_of_the_mark(price: str, *, is_near: bool) -> None:
     found = a_review(signal=a_signal(reference_price=D(price)))
@@ -335,6 +344,8 @@ LOOSE = {
     "frequency__trades_per_day": 1000,
     "frequency__trades_per_hour": 1000,
     "frequency__entries_per_hour": 1000,
+    "frequency__strategy_entries_per_day": 1000,
+    "frequency__strategy_entries_per_hour": 1000,
     "frequency__between_trades_seconds": 0,
     "frequency__per_product_seconds": 0,
     "repeats__same_orders": 1000,
@@ -426,6 +437,16 @@ def test_three_losses_in_a_row_pause_entries_for_an_hour_and_a_win_breaks_the_ro
     assert rule not in failures(review(a_request(), broken, strict))
 
 
+def test_a_loss_that_is_told_late_shortens_no_rest() -> None:
+    state = a_state(positions={BTC: ("0.2", "50000"), ETH: ("1", "3000")})
+    known = a_trade(Side.SELL, "0.1", "49000", number=1)
+    late = a_trade(Side.SELL, "0.1", "49000", number=2).model_copy(update={"occurred_at": NOW - timedelta(hours=3)})
+    for fill in (known, late):
+        state = evolve(state, FillReported(fill=fill, sequence=0, is_slippage=False, raised=(), at=NOW))
+
+    assert "product_has_cooled_down" in failures(a_review(state, marks={ETH: D(3000)}))
+
+
 def test_an_order_that_cash_does_not_cover_is_denied() -> None:
     policy = a_policy(
         exposure__per_asset_fraction="1",
@@ -507,20 +528,22 @@ def test_a_flatten_skips_what_spec_says_and_nothing_else() -> None:
     assert not run & {"G7", "G9", "G10", "G11", "G12", "G13", "G19"}
 
 
+@pytest.mark.parametrize("row", CHECKS, ids=lambda row: f"{row.check}.{row.rule}")
 @pytest.mark.parametrize("error", [KeyError, ZeroDivisionError, TypeError, ValueError, AttributeError])
-def test_a_check_that_raises_denies_entries(error: type[Exception]) -> None:
+def test_a_check_that_raises_denies_entries_and_no_exit(error: type[Exception], row: Check) -> None:
     def broken(_case: object) -> tuple[bool, str, str]:
         raise error("a bug")
 
-    row = CHECKS[0]
-    table = (*CHECKS, Check("G99", "broken", broken, "", (Purpose.ENTRY,), row.skipped, row.passed))
+    table = tuple(replace(kept, judge=broken) if kept is row else kept for kept in CHECKS)
 
-    found = review(a_request(), a_state(), a_policy(), table)
-    exit_found = review(a_request(**an_exit()), held(), a_policy(), table)
+    entry = review(a_request(), a_state(), a_policy(), table)
+    leaving = review(a_request(**an_exit()), held(), a_policy(), table)
 
-    assert found.verdict is Verdict.DENIED
-    assert failures(found)["broken"].value == RAISED
-    assert exit_found.verdict is Verdict.APPROVED
+    assert leaving.verdict is Verdict.APPROVED
+    assert all(found.outcome is not Outcome.PASSED for found in leaving.checks() if found.value == RAISED)
+    if Purpose.ENTRY in row.applies_to:
+        assert entry.verdict is Verdict.DENIED
+        assert failures(entry)[row.rule].value == RAISED
 
 
 def test_a_denial_lists_everything_that_is_wrong() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gate_builders import CREATE_LIFE, NOW, D, a_fill, a_policy, a_tick, approved_on
+from gate_builders import CREATE_LIFE, NOW, D, a_fill, a_policy, a_tick, a_watch, approved_on
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
@@ -13,17 +13,16 @@ from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, Per
 from gpt_trader.risk_gate.domain.records import FillReported
 from gpt_trader.risk_gate.domain.state import fingerprint
 from gpt_trader.risk_gate.service.ledger import Ledger
-from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.permit_desk import PermitDesk
-from gpt_trader.risk_gate.service.sole_writer import JournalInUse, sole_journal
+from gpt_trader.risk_gate.service.snapshots import opened_books
 from gpt_trader.risk_gate.settings import RiskGateSettings
-from gpt_trader.runtime.journal import read
+from gpt_trader.runtime.journal import JournalInUse, read
 from gpt_trader.runtime.settings import load
 
 
 def a_desk(ledger: Ledger, *, is_dry_run: bool = False) -> PermitDesk:
-    market = MarketWatch()
-    market.ticks["BTC-USD"] = a_tick()
+    market = a_watch()
+    market.keep(a_tick())
     return PermitDesk(ledger=ledger, market=market, is_dry_run=is_dry_run)
 
 
@@ -68,10 +67,44 @@ def test_after_a_kill_an_approval_from_before_gets_no_permit(ledger: Ledger) -> 
     assert reason(a_desk(ledger).ask(intent.body_sha256, None)) is Refusal.TRADING_STATE
 
 
+def test_a_refusal_is_final_for_who_heard_it_has_declared_the_order_dead(ledger: Ledger) -> None:
+    intent = approved_on(ledger)
+    desk = a_desk(ledger)
+    desk.market.keep(a_tick(bid="90", ask="91"))
+    first = desk.ask(intent.body_sha256, None)
+
+    desk.market.keep(a_tick())
+    second = desk.ask(intent.body_sha256, None)
+
+    assert (reason(first), reason(second)) == (Refusal.PRICE_MOVED, Refusal.PRICE_MOVED)
+
+
+def test_a_body_without_budget_gets_no_permit_later(ledger: Ledger) -> None:
+    intent = approved_on(ledger)
+    desk = a_desk(ledger)
+
+    desk.forgo(intent.body_sha256)
+
+    assert reason(desk.ask(intent.body_sha256, None)) is Refusal.RATE_BUDGET
+
+
+def test_who_asks_again_after_the_permit_hears_just_that(ledger: Ledger) -> None:
+    intent = approved_on(ledger)
+    desk = a_desk(ledger)
+    desk.ask(intent.body_sha256, None)
+
+    desk.forgo(intent.body_sha256)
+
+    assert reason(desk.ask(intent.body_sha256, None)) is Refusal.PERMIT_ALREADY_ISSUED
+
+
 def test_a_dry_run_approves_and_sends_nothing(ledger: Ledger) -> None:
     intent = approved_on(ledger)
 
-    assert reason(a_desk(ledger, is_dry_run=True).ask(intent.body_sha256, None)) is Refusal.DRY_RUN
+    desk = a_desk(ledger, is_dry_run=True)
+    assert reason(desk.ask(intent.body_sha256, None)) is Refusal.DRY_RUN
+    assert desk.objection_to_cancel() is Refusal.DRY_RUN
+    assert desk.allows_read()
 
 
 def test_a_fenced_gate_gives_no_permit_and_sends_no_cancel(ledger: Ledger) -> None:
@@ -81,7 +114,8 @@ def test_a_fenced_gate_gives_no_permit_and_sends_no_cancel(ledger: Ledger) -> No
     desk.is_fenced = True
 
     assert reason(desk.ask(intent.body_sha256, None)) is Refusal.EPOCH
-    assert not desk.allows_cancel()
+    assert desk.objection_to_cancel() is Refusal.EPOCH
+    assert not desk.allows_read()
 
 
 def test_another_policy_is_adopted_at_start_and_recorded(ledger: Ledger) -> None:
@@ -95,7 +129,7 @@ def test_another_policy_is_adopted_at_start_and_recorded(ledger: Ledger) -> None
 
 
 def test_a_journal_has_one_writer(tmp_path: Path) -> None:
-    with sole_journal(tmp_path), pytest.raises(JournalInUse), sole_journal(tmp_path):
+    with opened_books(tmp_path), pytest.raises(JournalInUse), opened_books(tmp_path):
         pass
 
 

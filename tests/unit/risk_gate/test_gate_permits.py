@@ -10,12 +10,14 @@ import requests
 from gate_builders import (
     BTC,
     NOW,
+    SPELLING,
     D,
     a_policy,
     a_request,
     a_signal,
     a_state,
     a_tick,
+    a_trade,
     an_order_event,
     approved,
     decided,
@@ -23,15 +25,25 @@ from gate_builders import (
 )
 
 from gpt_trader.contracts.account import Cause, TradingStatus
+from gpt_trader.contracts.forms import OrderForm
 from gpt_trader.contracts.ids import client_order_id
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.message import digest
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side
-from gpt_trader.risk_gate.domain.approval import order_body
+from gpt_trader.risk_gate.domain.exposure import Approvals
 from gpt_trader.risk_gate.domain.gate import evolve
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal, permitted
-from gpt_trader.risk_gate.domain.records import CauseRaised, EpochClaimed, PermitAnswered, PermitLogged
+from gpt_trader.risk_gate.domain.records import (
+    CauseRaised,
+    EpochClaimed,
+    ExternalFillSeen,
+    PermitAnswered,
+    PermitLogged,
+    PolicyAdopted,
+)
+from gpt_trader.risk_gate.domain.shape import Shape
+from gpt_trader.risk_gate.domain.spelling import Ticket
 from gpt_trader.risk_gate.domain.state import GateState
 
 POLICY = a_policy()
@@ -84,6 +96,18 @@ def test_an_approval_that_the_bus_does_not_hold_yet_gets_none() -> None:
     assert answer(state, record.intent.body_sha256) == Refusal.NO_MATCHING_APPROVAL
 
 
+@pytest.mark.parametrize(("purpose", "may_go"), [(Purpose.ENTRY, False), (Purpose.EXIT, True)])
+def test_an_entry_that_other_limits_approved_gets_none(purpose: Purpose, *, may_go: bool) -> None:
+    state, intent = an_approval(purpose)
+    tighter = a_policy(limits__max_order_notional=100)
+    adopted = PolicyAdopted(version=tighter.version(), document=tighter.document(), at=NOW)
+
+    answer = permitted(intent.body_sha256, evolve(state, adopted), tighter, a_tick(), NOW)
+
+    assert isinstance(answer, PermitIssued) is may_go
+    assert may_go or answer == PermitRefused(reason=Refusal.EXPIRED)
+
+
 @pytest.mark.parametrize(("after", "is_live"), [(timedelta(seconds=4.999), True), (timedelta(seconds=5), False)])
 def test_an_approval_is_good_until_its_expiry(after: timedelta, *, is_live: bool) -> None:
     state, intent = an_approval()
@@ -98,6 +122,16 @@ def test_an_approval_of_an_earlier_epoch_gets_none() -> None:
     state = evolve(state, EpochClaimed(epoch=2, intents_sequence=3, intents_head="0" * 64, at=NOW))
 
     assert answer(state, intent.body_sha256) == Refusal.EPOCH
+
+
+@pytest.mark.parametrize("purpose", [Purpose.EXIT, Purpose.FLATTEN, Purpose.PROTECTIVE])
+@pytest.mark.parametrize(("sold", "may_go"), [("0", True), ("0.00000001", False), ("0.1", False), ("0.2", False)])
+def test_an_exit_that_the_position_no_longer_covers_gets_none(sold: str, purpose: Purpose, *, may_go: bool) -> None:
+    state, intent = an_approval(purpose)
+    if D(sold):
+        state = evolve(state, ExternalFillSeen(fill=a_trade(Side.SELL, sold, "50000"), at=NOW))
+
+    assert (answer(state, intent.body_sha256) != Refusal.TRADING_STATE) is may_go
 
 
 @pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.EXIT, Purpose.FLATTEN])
@@ -173,7 +207,17 @@ def test_the_body_has_plain_decimals_and_the_derived_order_id() -> None:
     _, intent = an_approval()
 
     order = json.loads(intent.body)
-    tiny = json.loads(order_body(intent.client_order_id, BTC, Side.SELL, D("1E-8"), D("1E+3")))
+    ticket = Ticket(
+        product=BTC,
+        side=Side.SELL,
+        quantity=D("1E-8"),
+        increment=D("1E-8"),
+        limit_price=D("1E+3"),
+        stop_price=None,
+        shape=Shape(form=OrderForm.LIMIT_IOC),
+        now=NOW,
+    )
+    tiny = json.loads(SPELLING.create(ticket, intent.client_order_id))
 
     assert order["client_order_id"] == client_order_id(intent.intent_id)
     assert tiny["order_configuration"] == {"sor_limit_ioc": {"base_size": "0.00000001", "limit_price": "1000"}}
@@ -185,7 +229,9 @@ def test_intents_are_chained_and_numbered() -> None:
 
     state = replace(state, causes=())
     second_request = a_request(signal=a_signal(signal_id="2", action=Action.EXIT))
-    state = replace(state, portfolio=a_state(POLICY, positions={BTC: ("0.1", "50000")}).portfolio, approvals={})
+    state = replace(
+        state, portfolio=a_state(POLICY, positions={BTC: ("0.1", "50000")}).portfolio, approvals=Approvals()
+    )
     _, second = approved(state, POLICY, second_request)
 
     assert first.stream_sequence + 1 == second.stream_sequence

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
-from gate_builders import POLICIES, D, a_policy, policy_document
+from gate_builders import BTC, POLICIES, D, a_policy, policy_document
+from pydantic import ValidationError
 
+from gpt_trader.console.stack.policies import shipped_universe
 from gpt_trader.risk_gate.domain.policy import Policy, Profile
 from gpt_trader.risk_gate.settings import load_policy
 
@@ -17,6 +19,14 @@ def test_every_profile_ships_with_a_policy_of_its_own_name(profile: Profile) -> 
 
     assert policy.profile is profile
     assert Policy.model_validate_json(policy.document()) == policy
+
+
+def test_the_spot_profile_caps_each_product_of_its_universe_and_takes_no_leverage() -> None:
+    spot = load_policy(POLICIES / "spot.yaml")
+
+    assert spot.limits.max_leverage == 1
+    assert not spot.futures.is_allowed
+    assert set(spot.sizing.max_quantities) == set(shipped_universe("spot") or ())
 
 
 def leaves(section: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -43,7 +53,7 @@ def test_a_missing_limit_refuses_the_start_and_is_named(
         load_policy(file)
 
     assert ended.value.code == 2
-    assert f"{file}: {'.'.join(path)}: Field required" in capsys.readouterr().err
+    assert f"{'.'.join(path)} is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -60,6 +70,9 @@ def test_a_missing_limit_refuses_the_start_and_is_named(
         ("signals__max_age_seconds", -1),
         ("signals__max_age_seconds", True),
         ("signals__max_age_seconds", "30"),
+        ("signals__max_age_seconds", 10**14),
+        ("marks__stale_pause_seconds", 10**9),
+        ("escalation__rejections", 1001),
         ("frequency__trades_per_day", 0),
         ("frequency__trades_per_day", 2.5),
         ("limits__max_odrer_notional", 5),
@@ -70,6 +83,13 @@ def test_a_missing_limit_refuses_the_start_and_is_named(
 def test_a_senseless_or_unknown_value_is_refused(path: str, value: object) -> None:
     with pytest.raises(ValueError, match="validation error"):
         a_policy(**{path: value})
+
+
+def test_no_product_is_in_two_clusters_whose_order_no_version_tells_apart() -> None:
+    one, other = ({"products": [BTC], "fraction": share} for share in ("0.1", "0.2"))
+
+    with pytest.raises(ValidationError, match="names BTC-USD twice"):
+        a_policy(exposure__clusters={"one": one, "other": other})
 
 
 def test_numbers_are_what_was_written_not_their_binary_neighbours() -> None:

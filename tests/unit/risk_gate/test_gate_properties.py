@@ -1,5 +1,6 @@
 """Rules that hold for all inputs: caps, reductions, rounding, permits."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from gate_builders import (
     BTC,
     ETH,
     NOW,
+    SPELLING,
     D,
     a_fill,
     a_market,
@@ -18,9 +20,12 @@ from gate_builders import (
     a_tick,
     an_order_event,
     approved,
+    exposed,
     with_event,
     with_fill,
+    with_limit,
 )
+from gate_worlds import Lot, lots, world, worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -29,20 +34,24 @@ from gpt_trader.contracts.decisions import Verdict
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side
+from gpt_trader.risk_gate.domain.checks.case import Request
+from gpt_trader.risk_gate.domain.checks.table import CHECKS, Check
 from gpt_trader.risk_gate.domain.decide import decide
-from gpt_trader.risk_gate.domain.exposure import worst_case
 from gpt_trader.risk_gate.domain.gate import evolve
 from gpt_trader.risk_gate.domain.permits import PermitIssued, permitted
 from gpt_trader.risk_gate.domain.portfolio import value
 from gpt_trader.risk_gate.domain.pricing import limit_price
 from gpt_trader.risk_gate.domain.records import ApprovalVoided, IntentStored, PermitLogged
-from gpt_trader.risk_gate.domain.review import review
-from gpt_trader.risk_gate.domain.sweep import run_out
+from gpt_trader.risk_gate.domain.review import Review, review
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.sweeps.passing import run_out
 
 LOOSE = {
     "frequency__trades_per_day": 100000,
     "frequency__trades_per_hour": 100000,
     "frequency__entries_per_hour": 100000,
+    "frequency__strategy_entries_per_day": 100000,
+    "frequency__strategy_entries_per_hour": 100000,
     "frequency__messages_per_second": 100000,
     "frequency__messages_per_minute": 100000,
     "frequency__between_trades_seconds": 0,
@@ -62,6 +71,8 @@ POLICY = a_policy(**LOOSE)
 MARKS = {BTC: D(50000), ETH: D(3000)}
 TICKS = {BTC: a_tick(BTC), ETH: a_tick(ETH, bid="2999.7", ask="3000.3")}
 
+CASES = settings(max_examples=2000, deadline=None)
+
 positive = st.decimals(min_value="0.0001", max_value=1, places=4)
 LIMITS = {
     "limits__max_order_notional": D(10000),
@@ -74,22 +85,21 @@ LIMITS = {
 }
 
 
+@CASES
 @given(st.sampled_from(sorted(LIMITS)), positive, positive, st.decimals(min_value=0, max_value=1, places=2))
 def test_a_tighter_limit_never_approves_more(name: str, share: Decimal, cash: Decimal, confidence: Decimal) -> None:
-    tight_value = LIMITS[name] * share
-    changes = {name: str(tight_value)}
-    if name == "exposure__total_fraction":
-        changes["exposure__per_asset_fraction"] = str(min(tight_value, LIMITS["exposure__per_asset_fraction"]))
+    policy = with_limit(a_policy(), name, LIMITS[name] * share)
     state = a_state(cash=str(cash * 1000000))
     request = a_request(signal=a_signal(confidence=confidence))
 
-    loose, tight = review(request, state, a_policy()), review(request, state, a_policy(**changes))
+    loose, tight = review(request, state, a_policy()), review(request, state, policy)
 
     if tight.verdict is Verdict.APPROVED:
         assert loose.verdict is Verdict.APPROVED
         assert tight.quantity <= loose.quantity
 
 
+@CASES
 @given(
     st.sampled_from(Side),
     st.decimals(min_value="0.05", max_value=90000, places=6),
@@ -103,7 +113,7 @@ def test_rounding_a_price_never_adds_risk(side: Side, bid: Decimal, spread: Deci
 
     price = limit_price(side, tick, tick.mid, spec, limits)
 
-    collar = limits.collar_bps / 10000
+    collar = limits.collar_bps[spec.tier] / 10000
     if side is Side.BUY:
         assert price <= tick.mid * (1 + collar)
     else:
@@ -111,6 +121,7 @@ def test_rounding_a_price_never_adds_risk(side: Side, bid: Decimal, spread: Deci
     assert price % D(increment) == 0
 
 
+@CASES
 @given(
     st.sampled_from(["1", "0.1", "0.001", "0.00000001"]),
     st.decimals(min_value=1, max_value=100000000, places=2),
@@ -125,6 +136,7 @@ def test_rounding_a_quantity_never_adds_risk(increment: str, cash: Decimal, conf
     assert found.notional <= cash * POLICY.sizing.tier_fractions[market.spec.tier]  # type: ignore[union-attr] # built
 
 
+@CASES
 @given(
     st.decimals(min_value="0.00000001", max_value=10, places=8),
     st.sampled_from([Purpose.EXIT, Purpose.PROTECTIVE, Purpose.FLATTEN]),
@@ -142,6 +154,38 @@ def test_nothing_but_an_entry_increases_or_flips_a_position(
     assert found.quantity <= position
     if found.verdict is Verdict.APPROVED:
         assert side is Side.SELL
+
+
+@CASES
+@given(worlds, st.sampled_from(CHECKS), st.sampled_from([KeyError, ZeroDivisionError, TypeError, AttributeError]))
+def test_any_single_check_that_raises_denies_every_entry_it_is_for_and_no_exit(
+    asked: tuple[Request, GateState], row: Check, error: type[Exception]
+) -> None:
+    request, state = asked
+
+    def broken(_case: object) -> tuple[bool, str, str]:
+        raise error("a bug")
+
+    table = tuple(replace(kept, judge=broken) if kept is row else kept for kept in CHECKS)
+    sound, found = review(request, state, a_policy()), review(request, state, a_policy(), table)
+
+    if request.purpose.is_entry and Purpose.ENTRY in row.applies_to:
+        assert found.verdict is Verdict.DENIED
+    if not request.purpose.is_entry and sound.verdict is Verdict.APPROVED:
+        assert found.verdict is Verdict.APPROVED
+        assert found.quantity == sound.quantity
+
+
+@CASES
+@given(lots, st.sampled_from([1, 5, 52, 520]))
+def test_a_decision_is_the_same_at_every_time_of_the_world(lot: Lot, weeks: int) -> None:
+    now, later = review(*world(lot), a_policy()), review(*world(lot, NOW + timedelta(weeks=weeks)), a_policy())
+
+    assert (found_of(now), now.quantity, now.limit_price) == (found_of(later), later.quantity, later.limit_price)
+
+
+def found_of(found: Review) -> list[tuple[str, str]]:
+    return [(check.rule, check.outcome) for check in found.checks()]
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -167,7 +211,7 @@ class Interleavings(RuleBasedStateMachine):
             signal_id=f"s{self.number}", product=product, action=action, created_at=self.now, reference_price=tick.mid
         )
         request = a_request(signal=signal, market=market, marks=MARKS, now=self.now)
-        record = decide(request, self.state, POLICY)
+        record = decide(request, self.state, POLICY, SPELLING)
         if record.intent is None:
             self.state = evolve(self.state, record)
             return multiple()
@@ -230,10 +274,25 @@ class Interleavings(RuleBasedStateMachine):
         assert marked is not None
         # Fees shrink equity after an approval; the caps are judged on the equity of the approval.
         equity = D(100000)
-        exposure = worst_case(self.state.portfolio, self.state.approvals, MARKS)
+        exposure = exposed(self.state, MARKS)
         assert exposure.total <= equity * POLICY.exposure.total_fraction
         for product in (BTC, ETH):
             assert exposure.of(product) <= equity * POLICY.exposure.per_asset_fraction
+
+    @invariant()
+    def what_orders_make_together_is_their_plain_sum(self) -> None:
+        exposure, orders = exposed(self.state, MARKS), list(self.state.approvals.values())
+        for product in (BTC, ETH):
+            worth = self.state.portfolio.quantity(product) * MARKS[product]
+            buys, sells = (
+                sum((one.worst_notional for one in orders if (one.product, one.side) == (product, side)), D(0))
+                for side in (Side.BUY, Side.SELL)
+            )
+            assert exposure.of(product) == max(worth + buys, sells - worth)
+            assert self.state.approvals.of(product) == tuple(one for one in orders if one.product == product)
+        assert exposure.cash == sum((one.worst_notional for one in orders if one.side is Side.BUY), D(0))
+        assert exposure.total == sum(map(exposure.of, (BTC, ETH)))
+        assert len(self.state.approvals.in_motion) == sum(one.is_in_motion for one in orders)
 
     @invariant()
     def positions_never_go_below_zero(self) -> None:
@@ -263,7 +322,7 @@ def test_a_hundred_concurrent_signals_of_half_the_cap_give_two_approvals() -> No
     state = a_state(policy)
     count = 0
     for number in range(100):
-        record = decide(a_request(signal=a_signal(signal_id=f"s{number}")), state, policy)
+        record = decide(a_request(signal=a_signal(signal_id=f"s{number}")), state, policy, SPELLING)
         state = evolve(state, record)
         count += record.intent is not None
 
@@ -274,7 +333,7 @@ def test_a_reservation_is_kept_until_every_reported_fill_has_arrived() -> None:
     state, intent = approved(a_state(POLICY), POLICY, a_request())
     state = with_event(state, an_order_event(intent, OrderStatus.FILLED, filled_quantity=intent.quantity))
 
-    before = worst_case(state.portfolio, state.approvals, MARKS).of(BTC)
+    before = exposed(state, MARKS).of(BTC)
     state = with_fill(state, a_fill(intent, intent.quantity))
 
     assert before == intent.reserved_notional
@@ -286,11 +345,11 @@ def test_a_voided_approval_frees_its_reservation() -> None:
 
     state = evolve(state, ApprovalVoided(client_order_id=intent.client_order_id, reason="test", at=NOW))
 
-    assert worst_case(state.portfolio, state.approvals, MARKS).total == 0
+    assert exposed(state, MARKS).total == 0
 
 
 def test_an_intent_stored_after_its_void_still_moves_the_chain_on() -> None:
-    record = decide(a_request(), a_state(POLICY), POLICY)
+    record = decide(a_request(), a_state(POLICY), POLICY, SPELLING)
     state = evolve(a_state(POLICY), record)
     assert record.intent is not None
     order_id = record.intent.client_order_id

@@ -8,6 +8,7 @@ from random import Random
 from gate_builders import (
     BTC,
     NOW,
+    SPELLING,
     D,
     a_fill,
     a_market,
@@ -18,11 +19,12 @@ from gate_builders import (
     an_order_event,
 )
 
+from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.message import GENESIS_HASH, canonical
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action
 from gpt_trader.risk_gate.domain import records
-from gpt_trader.risk_gate.domain.decide import decide, is_sealed, request_of
+from gpt_trader.risk_gate.domain.decide import decide, is_sealed, request_of, write
 from gpt_trader.risk_gate.domain.gate import evolve, folded
 from gpt_trader.risk_gate.domain.history import History, Paced
 from gpt_trader.risk_gate.domain.records import (
@@ -59,7 +61,7 @@ def a_day() -> list[Record]:
         a_request(signal=a_signal(signal_id="out", action=Action.EXIT), market=a_market(tick=a_tick(bid="50100"))),
     ]
     for request in requests:
-        decision = decide(request, state, POLICY)
+        decision = decide(request, state, POLICY, SPELLING)
         entries: list[Record] = [decision]
         if decision.intent is not None:
             intent = decision.intent
@@ -101,11 +103,23 @@ def test_a_decision_is_sealed_and_chained() -> None:
     assert not is_sealed(decisions[0].model_copy(update={"notional": D(1)}))
 
 
+def test_the_form_that_was_hashed_is_that_of_journal_and_bus() -> None:
+    state = folded(a_day()[:3], GateState())
+    for request in (a_request(), a_request(signal=a_signal(reference_price=D(1), evidence={"z": D("1.50"), "a": "x"}))):
+        written = write(request, state, POLICY, SPELLING)
+
+        assert written.record == decide(request, state, POLICY, SPELLING)
+        assert written.form == canonical(written.record.decision)
+        assert canonical(written.payload()) == canonical(written.record)
+        assert Decision.decode(written.form) == Decision.decode(written.record.decision.encode())
+        assert is_sealed(Decision.decode(written.form))
+
+
 def test_a_request_comes_back_from_its_record() -> None:
     state = folded(a_day()[:4], GateState())
     request = a_request(marks={BTC: D(50000)})
 
-    assert request_of(decide(request, state, POLICY)) == request
+    assert request_of(decide(request, state, POLICY, SPELLING)) == request
 
 
 def test_another_policy_gives_other_verdicts_on_the_same_day() -> None:

@@ -28,9 +28,10 @@ from gpt_trader.contracts.market import FeedState
 from gpt_trader.contracts.orders import FillKind, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.risk_gate.domain.commands import received
-from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report
+from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report, reduce_only
 from gpt_trader.risk_gate.domain.gate import evolve
-from gpt_trader.risk_gate.domain.records import CauseRaised, FillReported, OrderReported
+from gpt_trader.risk_gate.domain.hints import hint_of
+from gpt_trader.risk_gate.domain.records import CauseRaised, FillReported, OrderReported, Reconciled
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, phrase, standing
 
@@ -104,6 +105,16 @@ def test_resume_clears_what_an_operator_may_clear_and_nothing_else() -> None:
     for code in (CauseCode.INFRASTRUCTURE, CauseCode.OPERATOR_REDUCE_ONLY, CauseCode.BALANCE_MISMATCH):
         state = restricted(code, TradingStatus.REDUCE_ONLY)
         assert status(commanded(state, subjects.CONTROL_RESUME)) is TradingStatus.ACTIVE
+
+
+def test_a_resume_waits_for_books_that_agree() -> None:
+    differing = evolve(a_state(), Reconciled(is_equal=False, detail="25 USD", at=NOW))
+    differing = evolve(differing, CauseRaised(cause=reduce_only(CauseCode.BALANCE_MISMATCH, "25 USD", NOW), at=NOW))
+    agreeing = evolve(differing, Reconciled(is_equal=True, detail="equal", at=NOW))
+
+    assert status(commanded(differing, subjects.CONTROL_RESUME)) is TradingStatus.REDUCE_ONLY
+    assert "balance_mismatch stays" in received(subjects.CONTROL_RESUME, b"", 1, differing, NOW).note
+    assert status(commanded(agreeing, subjects.CONTROL_RESUME)) is TradingStatus.ACTIVE
 
 
 def test_after_a_flatten_nothing_is_bought_back() -> None:
@@ -209,3 +220,13 @@ def test_a_fill_that_the_books_cannot_explain_restricts_trading() -> None:
 
     for causes in (too_much, unknown, short):
         assert TradingStatus.REDUCE_ONLY in {cause.status for cause in causes}
+
+
+def test_a_cause_of_another_release_holds_until_a_reset_and_says_where_to_look() -> None:
+    cause = Cause(code="of_tomorrow", status=TradingStatus.PAUSED, detail="", product=None, since=NOW, until=None)
+    state = evolve(a_state(), CauseRaised(cause=cause, at=NOW))
+
+    assert status(state) is TradingStatus.PAUSED
+    assert status(commanded(state, subjects.CONTROL_RESUME)) is TradingStatus.PAUSED
+    assert status(commanded(state, subjects.CONTROL_RESET)) is TradingStatus.ACTIVE
+    assert "another release" in hint_of(cause.code)

@@ -141,6 +141,17 @@ def test_a_request_token_opens_one_method_and_path_for_its_life() -> None:
     assert "uri" not in jwt.decode(tokens.for_feed(), options={"verify_signature": False})
 
 
+def test_the_life_of_an_orders_token_counts_from_its_permit_however_late_it_is_signed() -> None:
+    key = ExchangeKey(name=NAME, algorithm="ES256", private=EC)
+    tokens = Tokens(key=key, host="api.coinbase.com", life=timedelta(seconds=15), clock=FixedClock())
+    permitted_at = NOW - timedelta(seconds=40)
+
+    token = tokens.for_request("POST", "/api/v3/brokerage/orders", permitted_at)
+
+    claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
+    assert claims["exp"] == int(permitted_at.timestamp()) + 15
+
+
 @pytest.mark.parametrize("life", [timedelta(0), timedelta(seconds=121)])
 def test_a_token_life_that_the_venue_would_refuse_is_refused_at_start(life: timedelta) -> None:
     with pytest.raises(ValueError, match="token life"):

@@ -137,3 +137,9 @@ def test_missing_frames_break_the_channel_and_repeated_ones_are_skipped() -> Non
     assert [progress.is_next(number) for number in (0, 1, 1, 0, 2)] == [True, True, False, False, True]
     with pytest.raises(FeedBroken, match="4 after 2"):
         progress.is_next(4)
+
+
+@pytest.mark.parametrize("stated", ["soon", "-1", "9" * 16, "9" * 5000])
+def test_a_time_of_the_venue_that_no_clock_could_show_is_not_understood(stated: str) -> None:
+    with pytest.raises(NotUnderstood, match="epochMillis"):
+        parse.epoch_milliseconds(json.dumps({"epochMillis": stated}).encode())

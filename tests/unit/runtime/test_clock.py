@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt_trader.runtime.clock import ClockSettings, ScaledClock, SystemClock, clock_of
+from gpt_trader.runtime.clock import ClockSettings, ScaledClock, SteadyClock, SystemClock, clock_of
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 START = datetime(2025, 6, 1, tzinfo=UTC)
@@ -68,3 +68,28 @@ def test_the_system_clock_is_aware_and_unscaled() -> None:
 def test_half_a_scaled_clock_is_refused(half: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="clock_"):
         ClockSettings.model_validate(half)
+
+
+def test_a_steady_clock_goes_on_evenly_whoever_sets_the_machines_clock() -> None:
+    counted = [100.0]
+    clock = SteadyClock.made(SystemClock(), elapsed=lambda: counted[0])
+    before = clock.now()
+
+    counted[0] += 90
+
+    assert clock.now() - before == timedelta(seconds=90)
+    assert clock.wall() == clock.now()
+    assert timedelta(seconds=-91) < clock.drift() < timedelta(seconds=-89), "the machine's clock did not move with it"
+
+
+def test_a_steady_clock_runs_at_the_rate_of_the_one_it_took_over_from() -> None:
+    counted = [0.0]
+    clock = SteadyClock.made(
+        ScaledClock(origin=SystemClock().now(), start=START, rate=Decimal(10)), elapsed=lambda: counted[0]
+    )
+    before = clock.now()
+
+    counted[0] += 6
+
+    assert clock.now() - before == timedelta(minutes=1)
+    assert clock.stretch(timedelta(seconds=6)) == timedelta(minutes=1)

@@ -2,7 +2,7 @@ import asyncio
 import json
 import os
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,28 @@ def test_a_signal_drains_and_ends_clean(name: signal.Signals) -> None:
     assert drained == [True]
 
 
+def test_a_task_that_missed_the_word_to_end_hears_it_again() -> None:
+    heard: list[str] = []
+
+    async def deaf_once() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:  # as a library does that takes it for its own time limit
+                heard.append("cancelled")
+                if len(heard) > 1:
+                    raise
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(deaf_once())
+            await asyncio.sleep(0)
+            signal.raise_signal(signal.SIGTERM)
+
+    assert run(main, timedelta(milliseconds=50)) == 0
+    assert heard == ["cancelled", "cancelled"]
+
+
 def test_refused_settings_end_with_their_own_code() -> None:
     async def main() -> None:
         raise SystemExit(2)
@@ -170,15 +192,45 @@ def test_a_message_without_headers_begins_no_chain() -> None:
     assert tracing.origin_ns() is None
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "now", "٣x"])
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "now", "٣", "9" * 20, "9" * 5000])
 def test_an_origin_that_is_no_number_is_unknown(text: str) -> None:
     tracing.adopt({"Origin-Ns": text})
 
     assert tracing.origin_ns() is None
 
 
+@pytest.mark.parametrize("value", ["x" * 129, "€", "a\nb: c", "\x00"])
+def test_what_no_request_can_carry_is_left_behind(value: str) -> None:
+    tracing.adopt({"Origin-Ns": "42", "traceparent": value, "Decision-Id": value})
+
+    assert tracing.carried() == {"Origin-Ns": "42"}
+
+
 def test_without_an_exporter_a_span_changes_nothing() -> None:
-    tracing.origin(7)
+    tracing.origin(7, "tick")
 
     with tracing.span("review", product="BTC-USD"):
         assert tracing.carried() == {"Origin-Ns": "7"}
+
+
+def test_every_line_of_a_step_names_the_decision_that_it_follows_from() -> None:
+    tracing.adopt({"Decision-Id": "d-1"})
+
+    assert logs.name_decision(None, "info", {"event": "order"})["decision_id"] == "d-1"
+    with tracing.about("d-2"):
+        assert logs.name_decision(None, "info", {"event": "order"})["decision_id"] == "d-2"
+        assert logs.name_decision(None, "info", {"event": "order", "decision_id": "d-0"})["decision_id"] == "d-0"
+        assert tracing.carried() == {"Decision-Id": "d-2"}
+    assert tracing.carried() == {"Decision-Id": "d-1"}
+
+
+def test_a_line_outside_the_path_of_an_order_names_no_decision() -> None:
+    tracing.adopt({})
+
+    assert logs.name_decision(None, "info", {"event": "started"}) == {"event": "started"}
+
+
+def test_no_more_of_a_foreign_header_is_logged_than_an_id_needs() -> None:
+    tracing.adopt({"Decision-Id": "x" * 128})
+
+    assert len(logs.name_decision(None, "info", {"event": "order"})["decision_id"]) == 64

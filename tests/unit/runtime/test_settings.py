@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from gpt_trader.runtime.settings import ServiceSettings, load, origins
+from gpt_trader.runtime.settings import ServiceSettings, drift, fingerprint, load, origins
 
 
 class Mode(StrEnum):
@@ -61,8 +61,8 @@ def test_every_value_knows_where_it_came_from(tmp_path: Path, monkeypatch: pytes
     found = origins(gate("--profile", profile, "--is-dry"))
 
     assert found["is_dry"] == "--is-dry"
-    assert found["max_notional"] == f"{profile}:4"
-    assert found["log_level"] == f"{profile}:2"
+    assert found["max_notional"] == f"{profile}:4:17"
+    assert found["log_level"] == f"{profile}:2:14"
     assert found["mode"] == "$RISK_GATE_MODE"
     assert found["max_age"] == "default"
 
@@ -88,13 +88,15 @@ def test_decimals_in_the_profile_are_exact(tmp_path: Path) -> None:
 def test_an_unknown_key_is_refused_with_file_line_and_key(tmp_path: Path, capsys: Any) -> None:
     profile = a_profile(tmp_path, "risk-gate:\n  max_notional: 2\n  max_notionel: 3\n")
 
-    assert f"{profile}:3: risk-gate.max_notionel is no setting" in refusal(capsys, "--profile", profile)
+    assert f"{profile}:3:17: risk-gate.max_notionel is no setting: did you mean max_notional?" in refusal(
+        capsys, "--profile", profile
+    )
 
 
 def test_an_unknown_key_in_the_shared_section_is_refused(tmp_path: Path, capsys: Any) -> None:
     profile = a_profile(tmp_path, "runtime:\n  max_notional: 2\n")
 
-    assert f"{profile}:2: runtime.max_notional is no setting" in refusal(capsys, "--profile", profile)
+    assert f"{profile}:2:17: runtime.max_notional is no setting" in refusal(capsys, "--profile", profile)
 
 
 def test_a_key_that_appears_twice_is_refused(tmp_path: Path, capsys: Any) -> None:
@@ -127,8 +129,8 @@ def test_a_bad_value_is_named_with_field_value_and_reason(tmp_path: Path, capsys
 
     text = refusal(capsys, "--profile", profile)
 
-    assert f"{profile}:2: max_notional = -1: Input should be greater than 0" in text
-    assert f"{profile}:3: mode = 'paper': Input should be 'demo' or 'live'" in text
+    assert f"{profile}:2:17: max_notional = -1: Input should be greater than 0" in text
+    assert f"{profile}:3:9: mode = 'paper': Input should be 'demo' or 'live'" in text
 
 
 def test_a_bad_secret_is_not_shown(capsys: Any) -> None:
@@ -178,3 +180,24 @@ def test_settings_can_not_be_changed_afterwards() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         settings.max_notional = Decimal(2)  # type: ignore[misc] # that is the point
+
+
+def test_a_changed_profile_is_told_by_the_values_a_start_would_change(tmp_path: Path) -> None:
+    profile = a_profile(tmp_path, "risk-gate:\n  max_notional: 2\n  max_age: 2\n  api_secret: 4711\n")
+    running = gate("--profile", profile, "--is-dry")
+    assert drift(running) == ""
+
+    a_profile(tmp_path, "risk-gate:\n  max_notional: 3\n  max_age: 2.0\n  api_secret: 4712\n  is_dry: false\n")
+
+    assert drift(running) == "max_notional: 2 -> 3; api_secret: (hidden) -> (hidden)"
+    assert fingerprint(running) != fingerprint(gate("--profile", profile, "--is-dry"))
+
+
+def test_a_profile_that_is_broken_or_gone_has_drifted(tmp_path: Path) -> None:
+    running = gate("--profile", a_profile(tmp_path, "risk-gate:\n  max_notional: 2\n"))
+
+    a_profile(tmp_path, "risk-gate:\n  max_notionl: 2\n")
+    assert "did you mean max_notional" in drift(running)
+
+    (tmp_path / "app.yaml").unlink()
+    assert "a start would be refused" in drift(running)

@@ -111,7 +111,9 @@ def an_account(*positions: Position, orders: tuple[OpenOrder, ...] = ()) -> Acco
     nothing = Decimal(0)
     return AccountSnapshot(
         equity=Decimal(1000), cash=(), positions=positions, open_orders=orders, exposure=nothing,
-        worst_case_exposure=nothing, realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing,
+        worst_case_exposure=nothing,
+        net_exposure=nothing, cluster_exposures={}, correlated_exposure=nothing,
+        realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing,
         day_start_equity=Decimal(1000), day_pnl=nothing, peak_equity=Decimal(1000), drawdown=nothing, fills=0,
         is_reconciled=True, published_at=START,
     )  # fmt: skip
@@ -529,6 +531,21 @@ def test_without_products_a_strategy_trades_the_universe_and_only_exits_what_lef
     assert set(gone.lanes) == {("first", PRODUCT), ("first", "ETH-USD")}
     assert idle_of(run(gone, closed(0, "101"))[1]) == Idle.NOT_IN_UNIVERSE
     assert signal_of(run(held, closed(0, "99"))[1]).action is Action.EXIT
+
+
+def test_shards_share_the_products_and_each_has_its_own_alone() -> None:
+    named = (Assignment(strategy="first"), Assignment(strategy="second", products=(PRODUCT, "ETH-USD")))
+    products = {PRODUCT, "ETH-USD", "SOL-USD", "XRP-USD"}
+
+    def lanes(index: int, count: int) -> set[tuple[str, str]]:
+        setup = Setup(assignments=named, shard_index=index, shard_count=count)
+        state, _ = run(begin(setup, STRATEGIES), (a_universe(*products), START))
+        return set(state.lanes)
+
+    assert lanes(0, 1) == {("first", product) for product in products} | {("second", PRODUCT), ("second", "ETH-USD")}
+    assert lanes(0, 2) | lanes(1, 2) == lanes(0, 1)
+    assert not lanes(0, 2) & lanes(1, 2)
+    assert {product for _, product in lanes(0, 2)} == {"ETH-USD", "XRP-USD"}
 
 
 MOVES = st.lists(st.integers(-300, 300), min_size=40, max_size=90)

@@ -167,6 +167,7 @@ def an_account() -> Received:
     nothing = Decimal(0)
     account = AccountSnapshot(
         equity=nothing, cash=(), positions=(), open_orders=(), exposure=nothing, worst_case_exposure=nothing,
+        net_exposure=nothing, cluster_exposures={}, correlated_exposure=nothing,
         realized_pnl=nothing, unrealized_pnl=nothing, fees=nothing, day_start_equity=nothing, day_pnl=nothing,
         peak_equity=nothing, drawdown=nothing, fills=0, is_reconciled=True, published_at=START,
     )  # fmt: skip

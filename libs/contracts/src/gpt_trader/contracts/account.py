@@ -1,10 +1,12 @@
 """What the gate says of the account and of trading itself."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
 from gpt_trader.contracts.intents import Purpose
-from gpt_trader.contracts.message import Amount, Hash, Instant, Message, NonNegative, Positive, Product
+from gpt_trader.contracts.message import Amount, Hash, Instant, Message, Name, NonNegative, Positive, Product
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Side
 
@@ -18,10 +20,11 @@ class Cash(Message):
 
 
 class Position(Message):
-    """Net quantity held of a product, with what it cost and what it is worth."""
+    """Net quantity held of a product, with what it cost and what it is worth; `contracts` for futures only."""
 
     product: Product
     quantity: Amount
+    contracts: Amount | None = None
     average_entry_price: NonNegative
     mark: Positive | None
     unrealized_pnl: Amount
@@ -47,8 +50,38 @@ class OpenOrder(Message):
     status: OrderStatus
 
 
+class MarginSummary(Message):
+    """What backs futures and what they require, as the venue last said; `funding` is all that was ever paid or got.
+
+    `buffer` is the wallet's equity above maintenance margin, as a fraction of it; None while nothing is required.
+    """
+
+    wallet: Amount
+    initial: NonNegative
+    maintenance: NonNegative
+    buffer: Amount | None
+    window: str
+    window_ends_at: Instant
+    funding: Amount
+
+
+class Difference(Message):
+    """A currency in which our books and the venue's total disagree."""
+
+    currency: str
+    ours: Amount
+    venue: Amount
+
+
 class AccountSnapshot(Message):
-    """Balances, positions and P&L as folded from fills and marked to the last tick."""
+    """Balances, positions and P&L as folded from fills and marked to the last tick.
+
+    equity = opening_equity + transfers + realized_pnl + unrealized_pnl - fees + funding + income, to the last digit.
+    `income` is interest and rewards, less fees that no trade caused.
+    `differences` is what the last comparison with the venue found.
+    `exposure` is gross; `cluster_exposures` and `correlated_exposure` (that of the product with which most moves) count
+    open orders at their worst, as `worst_case_exposure` does.
+    """
 
     equity: Amount
     cash: tuple[Cash, ...]
@@ -56,15 +89,24 @@ class AccountSnapshot(Message):
     open_orders: tuple[OpenOrder, ...]
     exposure: NonNegative
     worst_case_exposure: NonNegative
+    net_exposure: Amount
+    cluster_exposures: Mapping[Name, NonNegative]
+    correlated_exposure: NonNegative
     realized_pnl: Amount
     unrealized_pnl: Amount
     fees: Amount
+    funding: Amount = Decimal(0)
+    transfers: Amount = Decimal(0)
+    income: Amount = Decimal(0)
+    opening_equity: Amount = Decimal(0)
     day_start_equity: Amount
     day_pnl: Amount
     peak_equity: Amount
     drawdown: NonNegative
     fills: int
     is_reconciled: bool
+    margin: MarginSummary | None = None
+    differences: tuple[Difference, ...] = ()
     published_at: Instant
 
 
@@ -78,14 +120,20 @@ class TradingStatus(StrEnum):
 
 
 class Cause(Message):
-    """One reason for a degraded state; the state is the worst of its causes."""
+    """One reason for a degraded state; the state is the worst of its causes.
+
+    A cause of one product counts for that product, a cause of one strategy for that strategy's entries only.
+    `orders` are the venue's ids of the orders it is about, as far as an operator can excuse them.
+    """
 
     code: str
     status: TradingStatus
     detail: str
     product: Product | None
+    strategy: Name | None = None
     since: Instant
     until: Instant | None
+    orders: tuple[str, ...] = ()
 
 
 class TradingState(Message):

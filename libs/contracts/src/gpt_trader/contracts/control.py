@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gpt_trader.contracts.message import Command, Product
+from gpt_trader.contracts.message import Amount, Command, Product
 
 
 class OperatorCommand(Command):
@@ -15,7 +15,12 @@ class OperatorCommand(Command):
 
 
 class Reset(OperatorCommand):
-    """Clears the kill latch; the state after it is the worst of what else still holds."""
+    """Clears the kill latch; the state after it is the worst of what else still holds.
+
+    With a reason it also excuses the orders that it names by the venue's ids, as causes list them: they halt no more.
+    """
+
+    orders: tuple[str, ...] = ()
 
 
 class Pause(OperatorCommand):
@@ -33,6 +38,13 @@ class Resume(OperatorCommand):
 
 class ReduceOnly(OperatorCommand):
     """Only what shrinks a position may be sent, until resumed."""
+
+
+class Adopt(OperatorCommand):
+    """Takes over the venue's totals named here, as the operator saw them; refused while entries are allowed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=400)]
+    books: dict[str, Amount]
 
 
 class Flatten(OperatorCommand):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gpt_trader.contracts.forms import OrderForm, TimeInForce
 from gpt_trader.contracts.ids import ClientOrderId, DecisionId, IntentId, SignalId, VenueOrderId
 from gpt_trader.contracts.message import Command, Hash, Instant, Message, Name, NonNegative, Positive, Product
 from gpt_trader.contracts.signals import Side
@@ -24,17 +25,14 @@ class Purpose(StrEnum):
         return self is Purpose.ENTRY
 
 
-class TimeInForce(StrEnum):
-    """How long an order works at the venue."""
-
-    GTD = "gtd"
-    IOC = "ioc"
-    FOK = "fok"
-    GTC = "gtc"
-
-
 class ApprovedIntent(Command):
-    """The exact body the venue will see, and the terms on which it may be sent."""
+    """The exact body the venue will see, and the terms on which it may be sent.
+
+    `quantity` is in base currency; a future's body, like the venue's answers, counts contracts of `contract_size`.
+    With a `stop_price` it is a stop: it waits at the venue until the last trade reaches that price; a bracket's
+    `limit_price` is its take-profit. `arrival_mark` is what the product was worth when the wish arrived: slippage
+    counts from it.
+    """
 
     kind: Literal["approved"] = "approved"
     intent_id: IntentId
@@ -49,19 +47,25 @@ class ApprovedIntent(Command):
     side: Side
     purpose: Purpose
     quantity: Positive
+    contract_size: Positive | None = None
     limit_price: Positive
-    time_in_force: TimeInForce
+    stop_price: Positive | None = None
+    form: OrderForm
     post_only: bool
     end_time: Instant | None
     reserved_notional: NonNegative
     mark: Positive
+    arrival_mark: Positive
     policy_version: str
     approved_at: Instant
     expires_at: Instant
-    method: Literal["POST"] = "POST"
-    path: Literal["/api/v3/brokerage/orders"] = "/api/v3/brokerage/orders"
     body: str
     body_sha256: Hash
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """How long it works at the venue."""
+        return self.form.time_in_force
 
 
 class CancelIntent(Command):

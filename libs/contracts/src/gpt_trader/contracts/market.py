@@ -6,17 +6,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpt_trader.contracts.message import Amount, Instant, Message, Name, NonNegative, Positive, Product
+from gpt_trader.contracts.message import Amount, Fraction, Instant, Message, Name, NonNegative, Positive, Product
 
 Interval = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[smhd]$")]
 """Length of a candle: `15s`, `1m`, `5m`, `15m`, `1h`, `6h`, `1d`."""
 
+_FUTURE = "-CDE"
+_FUTURES_CURRENCY = "USD"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def interval_length(interval: str) -> timedelta:
     """Return the duration that an interval name stands for."""
     return timedelta(seconds=int(interval[:-1]) * _SECONDS[interval[-1]])
+
+
+def is_future(product: str) -> bool:
+    """Whether a product is a US future: Coinbase names them `<code>-<expiry>-CDE`, and nothing else so."""
+    return product.endswith(_FUTURE)
+
+
+def quote_currency_of(product: str) -> str:
+    """Return the currency that a product is paid in; futures settle in US dollars."""
+    return _FUTURES_CURRENCY if is_future(product) else product.rpartition("-")[2]
 
 
 class Tick(Message):
@@ -124,8 +136,24 @@ class Tier(StrEnum):
     T3 = "T3"
 
 
+class FutureTerms(Message):
+    """What a dated or perpetual-style contract adds to a product. Margins are fractions of notional.
+
+    Quantities are in base currency everywhere; only the order's body and the venue's answers count contracts of
+    `contract_size` base units. `funding_rate` is the share of notional that longs pay at a funding time; None = never.
+    """
+
+    contract_size: Positive
+    expires_at: Instant | None
+    intraday_margin_long: Fraction
+    intraday_margin_short: Fraction
+    overnight_margin_long: Fraction
+    overnight_margin_short: Fraction
+    funding_rate: Amount | None = None
+
+
 class ProductSpec(Message):
-    """Trading rules of one product, as the venue states them, plus our tier."""
+    """Trading rules of one product, as the venue states them, plus our tier; `future` is there for futures only."""
 
     product: Product
     base_currency: Name
@@ -143,6 +171,31 @@ class ProductSpec(Message):
     is_auction: bool
     tier: Tier
     volume_24h_notional: NonNegative
+    future: FutureTerms | None = None
+
+
+class ProductTerms(Message):
+    """What the venue itself told the gate of a product, sizes in base currency: orders follow this, whoever says else.
+
+    `taker_rate` is the dearest fee of the account's tier, a share of notional; `is_current` = the last answer had it.
+    """
+
+    product: Product
+    quote_currency: Name
+    kind: Literal["spot", "future"]
+    base_increment: Positive
+    price_increment: Positive
+    base_min_size: Positive
+    base_max_size: Positive
+    quote_min_size: NonNegative
+    is_disabled: bool
+    is_cancel_only: bool
+    is_limit_only: bool
+    is_post_only: bool
+    is_auction: bool
+    future: FutureTerms | None
+    taker_rate: Fraction
+    is_current: bool = True
 
 
 class Universe(Message):

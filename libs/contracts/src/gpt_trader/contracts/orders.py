@@ -35,6 +35,15 @@ _TERMINAL = frozenset(
 )
 
 
+WOULD_TAKE = "would_take"
+"""How the reason of a refusal begins, whatever the venue calls it, where an order that was to make would have taken."""
+
+
+def is_post_only_refusal(reason: str) -> bool:
+    """Whether the venue refused an order only because it would have taken what it was to make."""
+    return reason.startswith(WOULD_TAKE)
+
+
 class OrderEvent(Message):
     """One step in an order's life; `revision` rises by one per step of the same order.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gpt_trader.contracts.forms import OrderAsked
 from gpt_trader.contracts.ids import SignalId
 from gpt_trader.contracts.message import Evidence, Fraction, Instant, Message, Name, Positive, Product
 
@@ -34,9 +35,12 @@ class Action(StrEnum):
 
 
 class Signal(Message):
-    """A strategy's request to enter or exit a position; sized and judged by the gate."""
+    """A strategy's request to enter or exit a position; sized and judged by the gate.
 
-    signal_id: SignalId
+    Without an `order` the policy's style decides on the form.
+    """
+
+    signal_id: Annotated[SignalId, Field(min_length=1, max_length=128)]
     strategy: Name
     product: Product
     action: Action
@@ -51,6 +55,7 @@ class Signal(Message):
     caused_by: Annotated[str, Field(max_length=200)]
     created_at: Instant
     expires_at: Instant
+    order: OrderAsked | None = None
 
 
 class NoTrade(Message):

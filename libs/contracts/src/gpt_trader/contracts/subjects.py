@@ -17,6 +17,8 @@ class Zone(StrEnum):
     MARKET_DATA = "market-data"
     STRATEGY = "strategy"
     LEARNING = "learning"
+    EXCHANGE = "exchange-sim"
+    """The paper venue: it hears the prices of the real one, and publishes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +55,12 @@ class Durable:
     zone: Zone
     filters: tuple[str, ...]
     max_ack_pending: int
-    ack_wait: timedelta = timedelta(seconds=30)
+    ack_wait: timedelta = timedelta(seconds=10)
 
 
-_ALL = frozenset(Zone)
+_ALL = frozenset(Zone) - {Zone.EXCHANGE}
+SERVICES = tuple(zone for zone in Zone if zone not in {Zone.OPERATOR, Zone.EXCHANGE})
+"""The zones whose heartbeats an operator waits for."""
 _MB = 1024 * 1024
 
 
@@ -68,17 +72,18 @@ _WATCHERS = frozenset({Zone.OPERATOR, Zone.LEARNING})
 _MARKET_READERS = frozenset({Zone.OPERATOR, Zone.GATE, Zone.STRATEGY, Zone.LEARNING})
 
 ROUTES: tuple[Route, ...] = (
-    _route("ticks.>", Zone.MARKET_DATA, _MARKET_READERS, None),
+    _route("ticks.>", Zone.MARKET_DATA, _MARKET_READERS | {Zone.EXCHANGE}, None),
     _route("candles.>", Zone.MARKET_DATA, _MARKET_READERS, "MARKET"),
-    _route("books.>", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
+    _route("books.>", Zone.MARKET_DATA, _MARKET_READERS | {Zone.EXCHANGE}, "BOOKS"),
     _route("feed.>", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
-    _route("universe", Zone.MARKET_DATA, _MARKET_READERS, "BOOKS"),
+    _route("universe", Zone.MARKET_DATA, _MARKET_READERS | {Zone.EXCHANGE}, "BOOKS"),
     _route("signals.>", Zone.STRATEGY, _WATCHERS | {Zone.GATE}, "SIGNALS"),
     _route("no_trade.>", Zone.STRATEGY, _WATCHERS, None),
     _route("decisions.>", Zone.GATE, _WATCHERS | {Zone.STRATEGY}, "DECISIONS"),
     _route("intents.approved.>", Zone.GATE, _WATCHERS | {Zone.EXECUTOR}, "INTENTS"),
     _route("intents.cancel.>", Zone.GATE, _WATCHERS | {Zone.EXECUTOR}, "INTENTS"),
     _route("intents.epoch", Zone.GATE, _WATCHERS | {Zone.EXECUTOR}, "INTENTS"),
+    _route("events.>", Zone.GATE, _WATCHERS, "EVENTS"),
     _route("orders.>", Zone.EXECUTOR, _WATCHERS | {Zone.GATE}, "ORDERS"),
     _route("fills.>", Zone.EXECUTOR, _WATCHERS | {Zone.GATE, Zone.STRATEGY}, "FILLS"),
     _route("account", Zone.GATE, _ALL, "STATE"),
@@ -87,7 +92,7 @@ ROUTES: tuple[Route, ...] = (
     _route("proposals.>", Zone.LEARNING, frozenset({Zone.OPERATOR, Zone.GATE}), "PROPOSALS"),
     _route("approvals.>", Zone.OPERATOR, frozenset({Zone.LEARNING, Zone.GATE}), "PROPOSALS"),
     _route("parameters.>", Zone.GATE, _WATCHERS | {Zone.STRATEGY}, "PROPOSALS"),
-    *(_route(f"heartbeats.{zone}", zone, frozenset({Zone.OPERATOR, Zone.GATE}), None) for zone in Zone),
+    *(_route(f"heartbeats.{zone}", zone, frozenset({Zone.OPERATOR, Zone.GATE}), None) for zone in sorted(_ALL)),
 )
 """Alerts are listed apart (`ALERTS`): every zone publishes them, which no other subject allows."""
 
@@ -101,6 +106,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream(name="SIGNALS", max_age=timedelta(days=30), max_bytes=64 * _MB, discard_new=False),
     Stream(name="DECISIONS", max_age=None, max_bytes=1024 * _MB, discard_new=False),
     Stream(name="INTENTS", max_age=None, max_bytes=128 * _MB, discard_new=True),
+    Stream(name="EVENTS", max_age=None, max_bytes=256 * _MB, discard_new=False),
     Stream(name="ORDERS", max_age=None, max_bytes=128 * _MB, discard_new=True),
     Stream(name="FILLS", max_age=None, max_bytes=64 * _MB, discard_new=True),
     Stream(name="STATE", max_age=timedelta(days=7), max_bytes=64 * _MB, discard_new=False),
@@ -122,13 +128,17 @@ DURABLES: tuple[Durable, ...] = (
 
 HISTORY: dict[Zone, frozenset[str]] = {
     Zone.OPERATOR: frozenset(stream.name for stream in STREAMS),
-    Zone.GATE: frozenset({"INTENTS", "CONTROL", "MARKET", "BOOKS", "STATE", "ORDERS", "FILLS", "DECISIONS"}),
-    Zone.EXECUTOR: frozenset({"INTENTS", "CONTROL"}),
+    Zone.GATE: frozenset({"INTENTS", "CONTROL", "MARKET", "BOOKS", "STATE", "ORDERS", "FILLS", "DECISIONS", "EVENTS"}),
+    Zone.EXECUTOR: frozenset({"INTENTS", "ORDERS", "FILLS", "CONTROL"}),
     Zone.STRATEGY: frozenset({"MARKET", "BOOKS", "STATE", "CONTROL", "PROPOSALS"}),
     Zone.LEARNING: frozenset({"MARKET", "BOOKS", "DECISIONS", "FILLS", "ORDERS", "SIGNALS", "STATE"}),
     Zone.MARKET_DATA: frozenset({"MARKET", "BOOKS", "CONTROL"}),
+    Zone.EXCHANGE: frozenset({"BOOKS"}),
 }
 """Which streams a zone may read back (stateless reads; nothing can be created or changed with them)."""
+
+RECORDS = ("INTENTS", "ORDERS", "FILLS")
+"""Streams of the order's path: full, they take no more, so the gate may ask how full they are."""
 
 
 def ticks(product: str) -> str:
@@ -182,6 +192,11 @@ def intents_cancel(product: str) -> str:
 INTENTS_EPOCH = "intents.epoch"
 
 
+def events(kind: str) -> str:
+    """Subject of what the gate did and saw, by kind of record."""
+    return f"events.{kind}"
+
+
 def orders(product: str) -> str:
     """Subject of order life-cycle events."""
     return f"orders.{product}"
@@ -200,6 +215,7 @@ CONTROL_PAUSE = "control.pause"
 CONTROL_RESUME = "control.resume"
 CONTROL_REDUCE_ONLY = "control.reduce_only"
 CONTROL_FLATTEN = "control.flatten"
+CONTROL_ADOPT = "control.adopt"
 
 
 def parameters(strategy: str) -> str:

@@ -1,9 +1,11 @@
 """Time as an argument: real, or scaled so that a demo day passes in minutes."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -75,6 +77,10 @@ class SystemClock:
         """Return real time, UTC."""
         return self.now()
 
+    def at(self, wall: datetime) -> datetime:
+        """Return the trading time at a real time, which is the same."""
+        return wall
+
     def stretch(self, wall: timedelta) -> timedelta:
         """Real time passes as real time."""
         return wall
@@ -105,6 +111,40 @@ class ScaledClock:
         return timedelta(microseconds=int(wall // timedelta(microseconds=1) * self.rate))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyClock:
+    """A clock that nobody can set: real time when it was made, plus what the monotonic clock counted since.
+
+    Whoever sets the machine's clock shortens no window and keeps no approval alive; `drift` tells of it.
+    """
+
+    clock: SystemClock | ScaledClock
+    made_at: datetime
+    since: float
+    elapsed: Callable[[], float]
+
+    @classmethod
+    def made(cls, clock: SystemClock | ScaledClock, elapsed: Callable[[], float] = time.monotonic) -> Self:
+        """Take over from a clock that may be set; `elapsed` counts seconds and is never set."""
+        return cls(clock=clock, made_at=clock.wall(), since=elapsed(), elapsed=elapsed)
+
+    def now(self) -> datetime:
+        """Return trading time, UTC; it never goes back."""
+        return self.clock.at(self.wall())
+
+    def wall(self) -> datetime:
+        """Return real time, UTC, as it would be if nobody had set the machine's clock."""
+        return self.made_at + timedelta(microseconds=int((self.elapsed() - self.since) * 1_000_000))
+
+    def stretch(self, wall: timedelta) -> timedelta:
+        """Stretch as the clock underneath."""
+        return self.clock.stretch(wall)
+
+    def drift(self) -> timedelta:
+        """How far the machine's clock was set forward (or back, below zero) since this clock was made."""
+        return self.clock.wall() - self.wall()
+
+
 def require_complete(choice: ClockChoice) -> None:
     """Refuse half a scaled clock: processes that disagree about time would misjudge every expiry."""
     if (choice.clock_origin is None) != (choice.clock_start is None):
@@ -113,7 +153,7 @@ def require_complete(choice: ClockChoice) -> None:
         raise ValueError("clock_rate other than 1 needs clock_origin and clock_start")
 
 
-def clock_of(choice: ClockChoice) -> Clock:
+def clock_of(choice: ClockChoice) -> SystemClock | ScaledClock:
     """Make the clock that the settings ask for."""
     if choice.clock_origin is None or choice.clock_start is None:
         return SystemClock()

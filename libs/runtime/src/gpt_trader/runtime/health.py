@@ -14,6 +14,8 @@ from gpt_trader.runtime import logs
 
 log = logs.get("health")
 
+READY = prometheus_client.Gauge("service_ready", "1 while the service can do its work")
+
 _SHUTDOWN_SECONDS = 1.0
 
 
@@ -36,6 +38,15 @@ class HealthSettings(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the health server of a process without a profile listens; whoever starts it is told by other means."""
+
+    health_host: str
+    health_port: int
+    run_dir: Path | None = None
+
+
 @dataclass(slots=True)
 class Health:
     """A service's word about itself; it starts as not ready."""
@@ -50,6 +61,7 @@ class Health:
         if is_ready != self.is_ready:
             log.info("readiness_changed", service=self.service, is_ready=is_ready, detail=detail)
         self.is_ready = is_ready
+        READY.set(is_ready)
         self.detail = detail
 
     def note(self, key: str, value: object) -> None:

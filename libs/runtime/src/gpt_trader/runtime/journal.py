@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any, BinaryIO, Self
 
 import orjson
@@ -19,8 +20,24 @@ class JournalCorrupt(Exception):
     """The file was changed after it was written; the message names file, line and reason."""
 
 
+class JournalCut(JournalCorrupt):
+    """The journal lacks an entry that it is known to have held: it was cut, replaced, or put back from a copy."""
+
+
 class JournalInUse(Exception):
     """Another process has the journal open: two writers would break the chain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a journal an entry ends: its sequence, its hash, and how many bytes there are up to its end."""
+
+    sequence: int
+    head: str
+    offset: int
+
+
+START = Place(sequence=0, head=GENESIS_HASH, offset=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,38 +70,48 @@ class Broken:
 
 @dataclass(slots=True)
 class Journal:
-    """An open journal; one process writes it."""
+    """An open journal; one process writes it. `synced_in` is how many seconds the last wait for the disk took."""
 
     path: Path
+    since: Place
     _file: BinaryIO
-    _sequence: int
-    _head: str
+    _place: Place
+    synced_in: float = 0.0
     _is_failed: bool = field(default=False)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Check the whole chain, cut a torn last line, open for appending; raises JournalCorrupt, JournalInUse."""
+    def open(cls, path: Path, since: Place = START) -> Self:
+        """Check the chain from a place on, cut a torn last line, open for appending.
+
+        Raises JournalInUse, JournalCut if that place is not in the file, JournalCorrupt for anything after it.
+        """
         file = _locked(path)
-        verdict = verify(path)
-        if isinstance(verdict, Broken):
+        try:
+            verdict = _whole(path, since)
+        except JournalCorrupt:
             file.close()
-            raise JournalCorrupt(f"{path} line {verdict.at}: {verdict.reason}")
+            raise
         if verdict.torn_bytes:
             log.warning("journal_tail_cut", path=str(path), bytes=verdict.torn_bytes, entries=verdict.entries)
             file.truncate(path.stat().st_size - verdict.torn_bytes)
             os.fsync(file.fileno())
-        file.seek(0, os.SEEK_END)
-        return cls(path, file, verdict.entries, verdict.head)
+        place = Place(sequence=verdict.entries, head=verdict.head, offset=file.seek(0, os.SEEK_END))
+        return cls(path, since, file, place)
+
+    @property
+    def place(self) -> Place:
+        """Where the last entry ends."""
+        return self._place
 
     @property
     def head(self) -> str:
         """The hash of the last entry: it stands for the whole history."""
-        return self._head
+        return self._place.head
 
     @property
     def sequence(self) -> int:
         """The number of entries, which is the sequence of the last one."""
-        return self._sequence
+        return self._place.sequence
 
     def append(self, kind: str, payload: object) -> None:
         """Write one entry; it is on disk when this returns. The payload is anything that has a canonical form."""
@@ -95,20 +122,34 @@ class Journal:
         if self._is_failed:
             raise OSError(f"{self.path}: an earlier write failed, so what the disk holds is unknown: restart")
         lines = []
-        sequence, head = self._sequence, self._head
+        sequence, head = self._place.sequence, self._place.head
         for kind, payload in records:
             sequence += 1
             line, head = _chained(sequence, kind, payload, head)
             lines.append(line)
+        content = b"".join(lines)
         self._is_failed = True
-        self._write(b"".join(lines))
+        self._write(content)
+        began = perf_counter()
         os.fsync(self._file.fileno())
+        self.synced_in = perf_counter() - began
         self._is_failed = False
-        self._sequence, self._head = sequence, head
+        self._place = Place(sequence=sequence, head=head, offset=self._place.offset + len(content))
 
     def entries(self) -> Iterator[Entry]:
-        """Read back everything written, in order."""
-        yield from _entries(self.path)
+        """Read back everything since the place from which it was opened, in order."""
+        yield from _entries(self.path, self.since)
+
+    def newest_first(self) -> Iterator[Entry]:
+        """Read back from the last entry to the very first; each is proved by the hash that its follower names."""
+        number, expected = self.sequence, self.head
+        with self.path.open("rb") as file:
+            for line in _lines_back(file, self._place.offset):
+                entry = _parsed(line, number)
+                if isinstance(entry, Broken) or entry.hash != expected:
+                    raise JournalCorrupt(f"{self.path} line {number}: it is not what the entries after it speak of")
+                yield entry
+                number, expected = number - 1, entry.previous
 
     def close(self) -> None:
         """Close the file; everything is on disk already."""
@@ -126,11 +167,12 @@ class Journal:
             view = view[self._file.write(view) :]
 
 
-def verify(path: Path) -> Verified | Broken:
-    """Check every line of the chain without changing the file."""
-    head, count, line = GENESIS_HASH, 0, b""
+def verify(path: Path, since: Place = START) -> Verified | Broken:
+    """Check every line of the chain after a place without changing the file; raises JournalCut if it is not there."""
+    head, count, line = since.head, since.sequence, b""
     with path.open("rb") as lines:
-        for count, line in enumerate(lines, start=1):
+        _seek(lines, path, since)
+        for count, line in enumerate(lines, start=since.sequence + 1):
             if not line.endswith(b"\n"):
                 return Verified(entries=count - 1, head=head, torn_bytes=len(line))
             checked = _checked(line, count, head)
@@ -140,15 +182,23 @@ def verify(path: Path) -> Verified | Broken:
     return Verified(entries=count, head=head, torn_bytes=0)
 
 
+def _whole(path: Path, since: Place) -> Verified:
+    verdict = verify(path, since)
+    if isinstance(verdict, Broken):
+        raise JournalCorrupt(f"{path} line {verdict.at}: {verdict.reason}")
+    return verdict
+
+
 def read(path: Path) -> Iterator[Entry]:
     """Read a journal that this process does not own, in order, without its torn tail."""
-    yield from _entries(path)
+    yield from _entries(path, START)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
-    head = GENESIS_HASH
+def _entries(path: Path, since: Place) -> Iterator[Entry]:
+    head = since.head
     with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+        _seek(lines, path, since)
+        for number, line in enumerate(lines, start=since.sequence + 1):
             if not line.endswith(b"\n"):
                 return
             checked = _checked(line, number, head)
@@ -162,24 +212,60 @@ def _chained(sequence: int, kind: str, payload: object, previous: str) -> tuple[
     """Return the line and its hash."""
     body = canonical({"seq": sequence, "kind": kind, "payload": payload, "prev": previous})
     own_hash = digest(body)
-    return body[:-1] + b',"~hash":"' + own_hash.encode() + b'"}\n', own_hash
+    return body[:-1] + _suffix(own_hash), own_hash
 
 
-_SUFFIX_LENGTH = len(',"~hash":"') + 64 + len('"}\n')
+def _suffix(own_hash: str) -> bytes:
+    """Return the end of a line, in which its hash stands."""
+    return b',"~hash":"' + own_hash.encode() + b'"}\n'
+
+
+_SUFFIX_LENGTH = len(_suffix(GENESIS_HASH))
 
 
 def _checked(line: bytes, number: int, previous: str) -> Entry | Broken:
+    entry = _parsed(line, number)
+    if isinstance(entry, Entry) and entry.previous != previous:
+        return Broken(at=number, reason="the previous hash is not that of the line before")
+    return entry
+
+
+def _parsed(line: bytes, number: int) -> Entry | Broken:
     """Recompute the hash over the exact bytes written, then look at what they say."""
     body = line[:-_SUFFIX_LENGTH] + b"}"
     own_hash = digest(body)
-    if line[-_SUFFIX_LENGTH:] != b',"~hash":"' + own_hash.encode() + b'"}\n':
+    if line[-_SUFFIX_LENGTH:] != _suffix(own_hash):
         return Broken(at=number, reason="the hash does not match the content")
     record = orjson.loads(body)
     if record["seq"] != number:
         return Broken(at=number, reason=f"sequence {record['seq']} where {number} belongs")
-    if record["prev"] != previous:
-        return Broken(at=number, reason="the previous hash is not that of the line before")
-    return Entry(sequence=number, kind=record["kind"], payload=record["payload"], previous=previous, hash=own_hash)
+    return Entry(
+        sequence=number, kind=record["kind"], payload=record["payload"], previous=record["prev"], hash=own_hash
+    )
+
+
+def _seek(file: BinaryIO, path: Path, place: Place) -> None:
+    """Go to the end of an entry; the hash that stands there must be its own."""
+    if place == START:
+        return
+    file.seek(max(place.offset - _SUFFIX_LENGTH, 0))
+    if file.read(_SUFFIX_LENGTH) != _suffix(place.head):
+        raise JournalCut(f"{path} does not hold entry {place.sequence} with hash {place.head}: it was cut or replaced")
+
+
+_BLOCK = 1 << 16
+
+
+def _lines_back(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """Yield the whole lines before a position, last first."""
+    rest = b""
+    while end:
+        start = max(end - _BLOCK, 0)
+        file.seek(start)
+        lines = (file.read(end - start) + rest).splitlines(keepends=True)
+        rest = lines.pop(0) if start else b""
+        yield from reversed(lines)
+        end = start
 
 
 def _locked(path: Path) -> BinaryIO:

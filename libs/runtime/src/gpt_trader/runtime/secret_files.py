@@ -29,6 +29,8 @@ def read_secret(path: Path) -> str:
         content = path.read_text()
     except OSError as error:
         raise KeyUnusable(f"secret file {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise KeyUnusable(f"secret file {path}: is no text") from None
     is_ours = status.st_uid == os.geteuid()
     if status.st_mode & (_ALWAYS_FORBIDDEN | (stat.S_IRGRP if is_ours else 0)):
         raise KeyUnusable(f"secret file {path} has mode {stat.S_IMODE(status.st_mode):04o}: it must be 0600 or 0400")

@@ -1,17 +1,20 @@
 """Settings of a service: command line, then profile file, then environment, then defaults; each knows its origin."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
-from gpt_trader.contracts.message import Instant
+from gpt_trader.contracts.message import Instant, canonical, digest
 from gpt_trader.runtime.clock import Rate, require_complete
+from gpt_trader.runtime.guardian import meant_instead
 from gpt_trader.runtime.logs import Format, Level, is_secret
 from gpt_trader.runtime.options import add_options, from_text, given_options
 from gpt_trader.runtime.profile import ProfileUnreadable, Value, read_profile
@@ -20,6 +23,19 @@ SHARED_SECTION = "runtime"
 """The profile's section that all services read."""
 REFUSED = 2
 """Exit code of a process whose settings were refused."""
+
+
+_SHOW = "--show-settings"
+_REFERENCE = "--show-reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings were read from, so that they can be read again."""
+
+    service: str
+    argv: tuple[str, ...]
+    profile: Path | None
 
 
 class ServiceSettings(BaseModel):
@@ -42,6 +58,7 @@ class ServiceSettings(BaseModel):
     run_dir: Annotated[Path | None, Field(description="folder in which the service leaves its health address")] = None
 
     _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _source: Source | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _clock_is_complete(self) -> Self:
@@ -52,8 +69,34 @@ class ServiceSettings(BaseModel):
 S = TypeVar("S", bound=ServiceSettings)
 
 
+class SettingsRefused(Exception):
+    """The settings can't be used; the message is every problem."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep every problem."""
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
 def load(model: type[S], *, service: str, argv: Sequence[str]) -> S:
     """Read a service's settings; SystemExit(2) names place, field, value and reason of everything that is wrong."""
+    if _REFERENCE in argv:
+        sys.stdout.write(json.dumps(reference(model)) + "\n")
+        raise SystemExit(0)
+    try:
+        settings = read(model, service=service, argv=argv)
+    except SettingsRefused as refused:
+        for problem in refused.problems:
+            sys.stderr.write(f"{service}: settings refused: {problem}\n")
+        raise SystemExit(REFUSED) from None
+    if _SHOW in argv:
+        sys.stdout.write(json.dumps(shown(settings)) + "\n")
+        raise SystemExit(0)
+    return settings
+
+
+def read(model: type[S], *, service: str, argv: Sequence[str]) -> S:
+    """Read a service's settings; raises SettingsRefused."""
     prefix = service.upper().replace("-", "_") + "_"
     parser = argparse.ArgumentParser(
         prog=service,
@@ -62,6 +105,8 @@ def load(model: type[S], *, service: str, argv: Sequence[str]) -> S:
         f"environment (--nats-url is {prefix}NATS_URL). The command line wins, then the profile, then the environment.",
     )
     parser.add_argument("--profile", type=Path, metavar="FILE", help="YAML file with settings")
+    parser.add_argument(_SHOW, action="store_true", help="print every value with its origin and end")
+    parser.add_argument(_REFERENCE, action="store_true", help="print every setting with default and meaning, and end")
     add_options(parser, model)
     options = parser.parse_args(argv)
     try:
@@ -71,18 +116,66 @@ def load(model: type[S], *, service: str, argv: Sequence[str]) -> S:
             **given_options(model, options),
         }
     except ProfileUnreadable as error:
-        _refuse(service, [str(error)])
+        raise SettingsRefused([str(error)]) from error
     try:
         settings = model(**{name: from_text(model.model_fields[name], value.content) for name, value in found.items()})
     except ValidationError as error:
-        _refuse(service, [_explained(problem, found, prefix) for problem in error.errors(include_url=False)])
+        problems = error.errors(include_url=False)
+        raise SettingsRefused([_explained(problem, found, prefix) for problem in problems]) from None
     settings._origins = {name: value.origin for name, value in found.items()}  # noqa: SLF001 - our own private attribute
+    settings._source = Source(service, tuple(argv), options.profile)  # noqa: SLF001 - as above
     return settings
 
 
+def source(settings: ServiceSettings) -> Source | None:
+    """Where the settings were read from; None if a program made them."""
+    return settings._source  # noqa: SLF001 - as above
+
+
+def fingerprint(settings: ServiceSettings) -> str:
+    """Return a hash of every effective value; equal settings have equal hashes, whoever said them."""
+    return digest(canonical(settings.model_dump(mode="json")))
+
+
+def drift(settings: ServiceSettings) -> str:
+    """Say what a start would do with the same words now: the settings that would change; empty if none."""
+    origin = source(settings)
+    if origin is None:
+        return ""
+    try:
+        declared = read(type(settings), service=origin.service, argv=origin.argv)
+    except SettingsRefused as refused:
+        return f"a start would be refused: {refused}"
+    values, others = settings.model_dump(mode="json"), declared.model_dump(mode="json")
+    before, after = shown(settings), shown(declared)
+    changed = [name for name in values if values[name] != others[name]]
+    return "; ".join(f"{name}: {before[name]['value']} -> {after[name]['value']}" for name in changed)
+
+
+def reference(model: type[ServiceSettings]) -> Mapping[str, Mapping[str, Any]]:
+    """Give each setting's default and meaning, unit included; a setting without `default` must be given."""
+    plain: TypeAdapter[Any] = TypeAdapter(Any)
+    return {
+        name: {
+            **({} if field.is_required() else {"default": plain.dump_python(field.default, mode="json")}),
+            "meaning": field.description,
+        }
+        for name, field in model.model_fields.items()
+    }
+
+
 def origins(settings: ServiceSettings) -> Mapping[str, str]:
-    """Where each value came from: a command-line option, `file:line`, an environment variable or `default`."""
+    """Where each value came from: a command-line option, `file:line:column`, an environment variable or `default`."""
     return {name: settings._origins.get(name, "default") for name in type(settings).model_fields}  # noqa: SLF001 - as above
+
+
+def shown(settings: ServiceSettings) -> Mapping[str, Mapping[str, Any]]:
+    """Give each value with its origin; what may be secret is hidden, though settings only name files."""
+    values = settings.model_dump(mode="json")
+    return {
+        name: {"value": "(hidden)" if is_secret(name) and values[name] else values[name], "origin": origin}
+        for name, origin in origins(settings).items()
+    }
 
 
 def _from_environment(model: type[ServiceSettings], prefix: str) -> dict[str, Value]:
@@ -101,7 +194,9 @@ def _from_profile(model: type[ServiceSettings], service: str, path: Path | None)
         (service, own, model.model_fields),
     ):
         unknown = [
-            f"{value.origin}: {section}.{key} is no setting" for key, value in values.items() if key not in known
+            f"{value.origin}: {section}.{key} is no setting{meant_instead(key, known)}"
+            for key, value in values.items()
+            if key not in known
         ]
         if unknown:
             raise ProfileUnreadable("; ".join(unknown))
@@ -118,9 +213,3 @@ def _explained(problem: Mapping[str, Any], found: Mapping[str, Value], prefix: s
         return f"{field}: {problem['msg']}"
     shown = "(hidden)" if is_secret(name) else repr(found[name].content)
     return f"{found[name].origin}: {field} = {shown}: {problem['msg']}"
-
-
-def _refuse(service: str, problems: Sequence[str]) -> NoReturn:
-    for problem in problems:
-        sys.stderr.write(f"{service}: settings refused: {problem}\n")
-    raise SystemExit(REFUSED)

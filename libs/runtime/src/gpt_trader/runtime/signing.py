@@ -25,7 +25,12 @@ class Signer:
     @classmethod
     def load(cls, path: Path, *, key_id: str) -> Self:
         """Read a base64 seed from a file that only its owner may read."""
-        return cls(key_id, Ed25519PrivateKey.from_private_bytes(_key_bytes(read_secret(path), str(path))))
+        return cls.of(read_secret(path), key_id=key_id, origin=str(path))
+
+    @classmethod
+    def of(cls, seed: str, *, key_id: str, origin: str) -> Self:
+        """Take a base64 seed; `origin` names it in the message when it is none."""
+        return cls(key_id, Ed25519PrivateKey.from_private_bytes(_key_bytes(seed, origin)))
 
     def sign(self, payload: bytes) -> str:
         """Sign exactly these bytes; base64."""

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from gpt_trader.contracts.message import canonical
 from gpt_trader.runtime.bus.errors import Unavailable
-from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
+from gpt_trader.runtime.secret_files import read_secret
 
 _CALL_SECONDS = 0.2
 
@@ -51,7 +51,7 @@ class Store:
 
     @staticmethod
     def connect(url: str, username: str, password_file: Path) -> AbstractAsyncContextManager["Store"]:
-        """Open the store; raises StoreUnavailable if the password can't be read."""
+        """Open the store; raises KeyUnusable if the password can't be read: nothing but a restart would help."""
         return _connect(url, username, password_file)
 
     async def get(self, key: str) -> Document | None:
@@ -98,10 +98,7 @@ class Store:
 
 @asynccontextmanager
 async def _connect(url: str, username: str, password_file: Path) -> AsyncIterator[Store]:
-    try:
-        password = read_secret(password_file)
-    except KeyUnusable as error:
-        raise StoreUnavailable(str(error)) from error
+    password = read_secret(password_file)
     redis = Redis.from_url(
         url,
         username=username,

@@ -1,4 +1,4 @@
-"""What travels with a chain of messages: the trace and the moment of the tick that began it."""
+"""What travels with a chain of messages: the trace, when the tick that began it came, and the decision it led to."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +12,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 ORIGIN_NS = "Origin-Ns"
 """Header with the wall-clock nanoseconds of the tick that started the chain."""
 TRACEPARENT = "traceparent"
+DECISION_ID = "Decision-Id"
+"""Header with the gate's decision that a message follows from; every log line written on its way names it."""
 
+_CARRIED = (ORIGIN_NS, TRACEPARENT, DECISION_ID)
+_LONGEST = 128
+"""Characters of a header that is carried on: whoever began the chain chose it, and journals and logs keep it."""
+_MOST_DIGITS = 19
+"""Digits of a time that can be counted with; with them it ends in the year 2286."""
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _FLOW: ContextVar[Mapping[str, str]] = ContextVar("flow", default=_NOTHING)
 _TRACER = "gpt_trader"
@@ -25,15 +32,21 @@ def carried() -> Mapping[str, str]:
 
 
 def adopt(headers: Mapping[str, str]) -> None:
-    """Continue the chain of a received message."""
-    _FLOW.set({name: headers[name] for name in (ORIGIN_NS, TRACEPARENT) if name in headers} if headers else _NOTHING)
+    """Continue the chain of a received message; what no chain of ours would carry is left behind."""
+    kept = {name: headers[name] for name in _CARRIED if name in headers} if headers else _NOTHING
+    _FLOW.set({name: value for name, value in kept.items() if _is_ours(value)})
 
 
-def origin(nanoseconds: int) -> None:
-    """Begin a chain at this wall-clock time; when traces are exported, its trace begins here too."""
-    _FLOW.set({ORIGIN_NS: str(nanoseconds)})
+def _is_ours(value: str) -> bool:
+    """Whether a value can be passed on anywhere: as another message's header, or one of an HTTP request."""
+    return len(value) <= _LONGEST and value.isascii() and value.isprintable()
+
+
+def origin(began: int, name: str) -> None:
+    """Begin a chain at this wall-clock time, in nanoseconds; an exported trace begins with a span of that name."""
+    _FLOW.set({ORIGIN_NS: str(began)})
     if _is_exporting():
-        with trace.get_tracer(_TRACER).start_as_current_span("origin", context=Context()):
+        with trace.get_tracer(_TRACER).start_as_current_span(name, context=Context()):
             headers = dict(_FLOW.get())
             _W3C.inject(headers)
             _FLOW.set(headers)
@@ -41,8 +54,27 @@ def origin(nanoseconds: int) -> None:
 
 def origin_ns() -> int | None:
     """When the current chain began, in wall-clock nanoseconds; None if nobody said."""
-    text = _FLOW.get().get(ORIGIN_NS, "")
-    return int(text) if text.isdecimal() else None
+    return nanoseconds(_FLOW.get().get(ORIGIN_NS, ""))
+
+
+def nanoseconds(text: str) -> int | None:
+    """Read a chain's beginning as it is spelled in a header; None for what is no time."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def decision_id() -> str | None:
+    """Return the decision that the present step follows from; None before there is one."""
+    return _FLOW.get().get(DECISION_ID)
+
+
+@contextmanager
+def about(decision: str) -> Iterator[None]:
+    """Name the decision that everything inside follows from: its messages carry it, its log lines show it."""
+    token = _FLOW.set({**_FLOW.get(), DECISION_ID: decision})
+    try:
+        yield
+    finally:
+        _FLOW.reset(token)
 
 
 def continued(headers: Mapping[str, str], name: str) -> AbstractContextManager[None]:

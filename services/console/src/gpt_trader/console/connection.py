@@ -40,7 +40,7 @@ class Manifest(BaseModel):
     operator_seed: Path
     gate_journal: Path
     exchange_rest: str
-    exchange_admin: str
+    exchange_admin: str | None
     clock: ClockSettings
     processes: Annotated[tuple[RunningProcess, ...], Field(min_length=1)]
 

@@ -10,42 +10,61 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
+from typing import BinaryIO
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 import uvloop
 from aiohttp import web
 
+from gpt_trader.contracts.subjects import Zone
+from gpt_trader.exchange_sim.adapters import metrics
 from gpt_trader.exchange_sim.adapters.admin import AdminServer
 from gpt_trader.exchange_sim.adapters.clock import RealStopwatch
-from gpt_trader.exchange_sim.adapters.faults import FaultBoard
+from gpt_trader.exchange_sim.adapters.faults import Faults, Mishaps
+from gpt_trader.exchange_sim.adapters.follow import follow
 from gpt_trader.exchange_sim.adapters.jwt import JwtJudge, JwtRules
 from gpt_trader.exchange_sim.adapters.keys import ApiKey, KeyKind, issue_key
 from gpt_trader.exchange_sim.adapters.listeners import listen, serving
 from gpt_trader.exchange_sim.adapters.recordings import load_recordings
 from gpt_trader.exchange_sim.adapters.rest.limits import RateLimit
 from gpt_trader.exchange_sim.adapters.rest.server import RestServer
+from gpt_trader.exchange_sim.adapters.scenarios import read_recording, read_scenario
 from gpt_trader.exchange_sim.adapters.tls import server_context
 from gpt_trader.exchange_sim.adapters.ws.hub import Hub
 from gpt_trader.exchange_sim.adapters.ws.server import WsServer
+from gpt_trader.exchange_sim.domain.accounts import futures_wallet
+from gpt_trader.exchange_sim.domain.delays import Delays
+from gpt_trader.exchange_sim.domain.faults.fault import Scenario
 from gpt_trader.exchange_sim.domain.fees import Fees
+from gpt_trader.exchange_sim.domain.followed import Following
 from gpt_trader.exchange_sim.domain.listing import Listing
 from gpt_trader.exchange_sim.domain.opening import future_listings, generated_listings, replayed_listings
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER
+from gpt_trader.exchange_sim.domain.products import FUTURES_CURRENCY
 from gpt_trader.exchange_sim.domain.replay import Recording
-from gpt_trader.exchange_sim.domain.venue import Delays, Venue
-from gpt_trader.exchange_sim.ports import CannotStart
+from gpt_trader.exchange_sim.domain.venue import Venue
+from gpt_trader.exchange_sim.ports import CannotStart, Stopwatch
 from gpt_trader.exchange_sim.service import TradingFloor
-from gpt_trader.exchange_sim.settings import Settings, parse
+from gpt_trader.exchange_sim.settings import Settings, listed_faults, parse
+from gpt_trader.runtime import logs
+from gpt_trader.runtime.bus import Bus, BusError, connect
 from gpt_trader.runtime.clock import Clock, ScaledClock, SystemClock
+from gpt_trader.runtime.health import Health, Place, serve_health
+
+SERVICE = "exchange-sim"
 
 
 def main() -> None:
-    """Run the venue; exit status 2 means it could not start and says why."""
+    """Run the venue, or list its faults; exit status 2 means it could not start and says why."""
+    if sys.argv[1:] == ["faults"]:
+        sys.stdout.write(listed_faults())
+        return
     settings = parse(sys.argv[1:])
+    logs.configure("info", "json")
     try:
         uvloop.run(run(settings))
-    except CannotStart as error:
+    except (CannotStart, BusError) as error:
         sys.stderr.write(f"exchange-sim: {error}\n")
         sys.exit(2)
 
@@ -57,46 +76,91 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     stopwatch = RealStopwatch()
-    recordings = load_recordings(settings.replay)
-    clock = _clock(settings, recordings)
-    floor = TradingFloor(_venue(settings, _all_listings(settings, recordings, clock), clock.now()), clock, stopwatch)
+    scenario = Scenario() if settings.scenario is None else read_scenario(settings.scenario)
+    recording = [] if settings.repeat is None else read_recording(settings.repeat)
+    following = Following(settings.products)
+    floor = _floor(settings, stopwatch, following)
     async with AsyncExitStack() as stack:
-        state_dir = _state_dir(settings, stack)
-        keys = _keys(settings, state_dir)
-        faults = FaultBoard()
-        judge = _judge(settings, keys, stopwatch)
+        faults = Faults(stopwatch=stopwatch, recording=_recording(settings, stack))
         hub = Hub(
-            venue=floor.venue,
+            floor=floor,
             stopwatch=stopwatch,
             faults=faults,
             client_id="" if settings.profile == "sdk" else None,
             idle_seconds=settings.ws_idle_s,
         )
-        floor.attach(hub)
+        for feed in (Mishaps(floor=floor, faults=faults), hub, metrics.Meter(hub)):
+            floor.attach(feed)
         floor.pulse()
-        venue = await serving(stack, _application(settings, floor, hub, judge, faults))
-        tls, ca = server_context(state_dir, settings.host, clock.wall())
-        rest = await listen(stack, venue, settings.host, settings.port, tls)
-        hooks = await serving(stack, AdminServer(floor=floor, faults=faults).application())
-        admin = await listen(stack, hooks, "127.0.0.1", settings.admin_port, None)
-        places = {
-            "rest": rest,
-            "ws": f"wss://{rest}",
-            "ca": str(ca),
-            "key_file": str(state_dir / "cdp_key.json"),
-            "view_key_file": str(state_dir / "cdp_view_key.json"),
-            "admin": f"http://{admin}",
-        }
-        if settings.http_port is not None:
-            places["http"] = await listen(stack, venue, settings.host, settings.http_port, None)
+        buses = await _follow(stack, settings, following, floor)
+        places, health = await _open(stack, settings, floor, hub)
         sys.stdout.write(orjson.dumps(places).decode() + "\n")
         sys.stdout.flush()
+        faults.restart()
+        faults.order(scenario.ordered())
+        faults.board.repeat(recording)
+        health.ready(True, "the market is open")
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(floor.run()), group.create_task(hub.run_cuts())]
+            works = [floor.run(), hub.run_cuts(), *(bus.watch() for bus in buses)]
+            tasks = [group.create_task(work) for work in works]
             await stopped.wait()
             await hub.close_all()
             for task in tasks:
                 task.cancel()
+
+
+async def _follow(
+    stack: AsyncExitStack, settings: Settings, following: Following, floor: TradingFloor
+) -> tuple[Bus, ...]:
+    """Listen to the feed that makes the market, if one was named."""
+    if settings.follow is None:
+        return ()
+    bus = await stack.enter_async_context(connect(settings.follow, settings.follow_seed_file, Zone.EXCHANGE))
+    await follow(bus, following, floor)
+    return (bus,)
+
+
+async def _open(
+    stack: AsyncExitStack, settings: Settings, floor: TradingFloor, hub: Hub
+) -> tuple[dict[str, str], Health]:
+    """Open every listener; the answer is where they are."""
+    state_dir = _state_dir(settings, stack)
+    judge = _judge(settings, _keys(settings, state_dir), hub.stopwatch)
+    venue = await serving(stack, _application(settings, floor, hub, judge))
+    tls, ca = server_context(state_dir, settings.host, SystemClock().wall())
+    rest = await listen(stack, venue, settings.host, settings.port, tls)
+    hooks = await serving(stack, AdminServer(floor=floor, faults=hub.faults).application())
+    admin = await listen(stack, hooks, "127.0.0.1", settings.admin_port, None)
+    health, place = Health(SERVICE), Place(settings.health_host, settings.health_port)
+    places = {
+        "rest": rest,
+        "ws": f"wss://{rest}",
+        "ca": str(ca),
+        "key_file": str(state_dir / "cdp_key.json"),
+        "view_key_file": str(state_dir / "cdp_view_key.json"),
+        "admin": f"http://{admin}",
+        "health": f"http://{await stack.enter_async_context(serve_health(place, health))}",
+    }
+    if settings.http_port is not None:
+        places["http"] = await listen(stack, venue, settings.host, settings.http_port, None)
+    return places, health
+
+
+def _floor(settings: Settings, stopwatch: Stopwatch, following: Following) -> TradingFloor:
+    recordings = load_recordings(settings.replay)
+    clock = _clock(settings, recordings)
+    if settings.follow is not None:
+        return TradingFloor(lambda now: _venue(settings, following.listings(now), now), clock, stopwatch)
+    return TradingFloor(lambda now: _venue(settings, _all_listings(settings, recordings, clock), now), clock, stopwatch)
+
+
+def _recording(settings: Settings, stack: AsyncExitStack) -> BinaryIO | None:
+    if settings.record is None:
+        return None
+    try:
+        return stack.enter_context(settings.record.open("wb"))
+    except OSError as error:
+        raise CannotStart(f"--record {settings.record}: {error.strerror}") from error
 
 
 def _clock(settings: Settings, recordings: Sequence[Recording]) -> Clock:
@@ -171,6 +235,7 @@ def _venue(settings: Settings, listings: list[Listing], opened_at: datetime) -> 
     currencies = [currency for product in spot for currency in (product.quote, product.base)]
     for currency in dict.fromkeys([*settings.balances, *currencies]):
         venue.ledger.deposit(CUSTOMER, currency, settings.balances.get(currency, Decimal(0)))
+    venue.ledger.deposit(futures_wallet(CUSTOMER), FUTURES_CURRENCY, settings.futures_wallet)
     return venue
 
 
@@ -190,11 +255,12 @@ def _keys(settings: Settings, state_dir: Path) -> dict[str, ApiKey]:
     keys = {}
     for file_name, kind in wanted:
         name = f"organizations/{organisation}/apiKeys/{uuid5(organisation, file_name)}"
-        keys[name] = issue_key(kind, name, state_dir / file_name)
+        key = issue_key(kind, name, state_dir / file_name)
+        keys[key.name] = key
     return keys
 
 
-def _judge(settings: Settings, keys: dict[str, ApiKey], stopwatch: RealStopwatch) -> JwtJudge:
+def _judge(settings: Settings, keys: dict[str, ApiKey], stopwatch: Stopwatch) -> JwtJudge:
     rules = JwtRules(
         clock_skew_s=settings.clock_skew_s,
         single_use_nonce=settings.single_use_nonce,
@@ -205,10 +271,8 @@ def _judge(settings: Settings, keys: dict[str, ApiKey], stopwatch: RealStopwatch
     return JwtJudge(keys=keys, rules=rules, stopwatch=stopwatch, rng=rng)
 
 
-def _application(
-    settings: Settings, floor: TradingFloor, hub: Hub, judge: JwtJudge, faults: FaultBoard
-) -> web.Application:
-    stopwatch = hub.stopwatch
+def _application(settings: Settings, floor: TradingFloor, hub: Hub, judge: JwtJudge) -> web.Application:
+    stopwatch, faults = hub.stopwatch, hub.faults
     sockets = WsServer(
         floor=floor, hub=hub, judge=judge, faults=faults, stopwatch=stopwatch, is_compressed=settings.deflate
     )
@@ -217,9 +281,11 @@ def _application(
         floor=floor,
         judge=judge,
         faults=faults,
+        stopwatch=stopwatch,
         private_limit=RateLimit(per_second=settings.private_limit, stopwatch=stopwatch),
         public_limit=RateLimit(per_second=settings.public_limit, stopwatch=stopwatch),
         latency=lambda: rng.uniform(0.5, 1.5) * settings.latency_ms / 1000,
+        count=lambda method, status: metrics.REQUESTS.labels(method, status).inc(),
     )
     app = web.Application(middlewares=[sockets.middleware()])
     rest.register(app)

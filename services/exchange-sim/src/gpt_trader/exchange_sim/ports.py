@@ -37,6 +37,10 @@ class Feed(Protocol):
         """Send what is collected or due."""
         ...
 
+    def restart(self) -> None:
+        """Forget the venue that was, for another one takes its place."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
@@ -65,4 +69,12 @@ class Floor(Protocol):
 
     def publish(self) -> None:
         """Hand what the venue just did to the feeds."""
+        ...
+
+    def pulse(self) -> None:
+        """Bring the market to the present and flush the feeds."""
+        ...
+
+    def restart(self) -> None:
+        """Open the venue anew, as if the process had been started."""
         ...

@@ -1,7 +1,7 @@
 """The shell: keep the venue at market time and pass on what it does."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gpt_trader.exchange_sim.domain.accounts import CashMoved
@@ -16,8 +16,9 @@ PULSE_SECONDS = 0.02
 class TradingFloor:
     """One venue on one clock; every change goes to the journal and the feeds before anything else happens."""
 
-    def __init__(self, venue: Venue, clock: Clock, stopwatch: Stopwatch) -> None:
-        self._venue = venue
+    def __init__(self, open_venue: Callable[[datetime], Venue], clock: Clock, stopwatch: Stopwatch) -> None:
+        self._open_venue = open_venue
+        self._venue = open_venue(clock.now())
         self._clock = clock
         self._stopwatch = stopwatch
         self._feeds: list[Feed] = []
@@ -42,6 +43,13 @@ class TradingFloor:
         """Return market time, never going back."""
         self._latest = max(self._latest, self._clock.now())
         return self._latest
+
+    def restart(self) -> None:
+        """Open the venue anew: no order, no fill and the first balances, as if the process had been started."""
+        self._venue = self._open_venue(self.now())
+        self._journal.clear()
+        for feed in self._feeds:
+            feed.restart()
 
     def publish(self) -> None:
         """Journal and pass on what the venue did since the last call."""

@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Literal
 
 from gpt_trader.exchange_sim.domain.contracts import contract_of
+from gpt_trader.exchange_sim.domain.faults.kinds import KINDS
 from gpt_trader.exchange_sim.domain.products import PRODUCT_ID
 
 _DESCRIPTION = """Speak Coinbase Advanced Trade's REST and WebSocket protocol on the wire, with real matching.
 
 At start one JSON line is printed with everything a client needs: rest (host:port), ws (wss URL), ca (CA file),
-key_file and view_key_file (CDP key files), admin (test hooks). SIGINT or SIGTERM ends it."""
+key_file and view_key_file (CDP key files), admin (test hooks). SIGINT or SIGTERM ends it.
+`exchange-sim faults` lists what can go wrong on command."""
 
 _EXAMPLES = """examples:
   exchange-sim                                   a lively generated market on any free port
   exchange-sim --port 8443 --seed 7 --products BTC-USD,ETH-USD --clock-rate 10
   exchange-sim --replay data/minute/BTC-USD/2017-09-04.trades.csv.gz --clock-rate 60
+  exchange-sim --follow nats://127.0.0.1:4222 --follow-seed-file exchange-sim.nk   the paper venue of a feed
   exchange-sim --pending-ms 300 --visibility-ms 2000 --latency-ms 20   a slow venue
   curl -d '{"kind":"http_500_after_accept","match":"POST /api/v3/brokerage/orders"}' http://ADMIN/faults"""
 
@@ -32,17 +35,22 @@ class Settings:
     port: int
     http_port: int | None
     admin_port: int
+    health_host: str
+    health_port: int
     state_dir: Path | None
     seed: int
     products: tuple[str, ...]
     futures: tuple[str, ...]
     balances: dict[str, Decimal]
+    futures_wallet: Decimal
     replay: tuple[Path, ...]
     replay_from_start: bool
     clock_start: datetime | None
     clock_rate: Decimal
     clock_origin: datetime | None
     ticks_per_second: int
+    follow: str | None
+    follow_seed_file: Path | None
     maker_fee: Decimal
     taker_fee: Decimal
     futures_maker_fee: Decimal
@@ -62,6 +70,9 @@ class Settings:
     clock_skew_s: int
     spurious_401_rate: Decimal
     aliases: tuple[str, ...]
+    scenario: Path | None
+    record: Path | None
+    repeat: Path | None
 
 
 def parse(argv: Sequence[str]) -> Settings:
@@ -74,11 +85,15 @@ def parse(argv: Sequence[str]) -> Settings:
     )
     _add_network(parser)
     _add_market(parser)
+    _add_following(parser)
     _add_clock(parser)
     _add_behaviour(parser)
+    _add_faults(parser)
     given = vars(parser.parse_args(argv))
     if (given["clock_origin"] is not None) and given["clock_start"] is None and not given["replay"]:
         parser.error("--clock-origin needs --clock-start")
+    if given["follow"] is not None and (given["follow_seed_file"] is None or given["replay"] or given["futures"]):
+        parser.error("--follow needs --follow-seed-file, and follows neither a recording nor futures")
     return Settings(**given)
 
 
@@ -88,6 +103,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--port", type=_integer(0, 65535), default=0, help="TLS port for REST and WebSocket; 0 = any")
     group.add_argument("--http-port", type=_integer(0, 65535), help="also serve plain http there; 0 = any free port")
     group.add_argument("--admin-port", type=_integer(0, 65535), default=0, help="loopback port of the test hooks")
+    group.add_argument("--health-host", default="127.0.0.1", help="address of /livez /readyz /health /metrics")
+    group.add_argument("--health-port", type=_integer(0, 65535), default=0, help="its port; 0 = any free one")
     group.add_argument("--state-dir", type=Path, help="where CA and key files are written (default: a temporary one)")
     group.add_argument(
         "--key-kind",
@@ -114,6 +131,12 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
         type=_futures,
         default=(),
         help="US futures, such as BIP-20DEC30-CDE,BIT-27DEC26-CDE; each follows its spot product, which must be listed",
+    )
+    group.add_argument(
+        "--futures-wallet",
+        type=_decimal("0", "1e15"),
+        default=Decimal(0),
+        help="dollars in the futures wallet",
     )
     group.add_argument(
         "--balances", type=_balances, default={"USD": Decimal(100000)}, help="opening balances, as USD=100000,BTC=0.5"
@@ -147,6 +170,14 @@ def _add_market(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_following(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("paper venue")
+    group.add_argument(
+        "--follow", metavar="URL", help="prices, depth and rules are those on this bus, none are generated"
+    )
+    group.add_argument("--follow-seed-file", type=Path, help="nkey seed of the bus's user exchange-sim")
+
+
 def _add_clock(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("market clock (tokens are always judged in real time)")
     group.add_argument("--clock-start", type=_instant, help="market time at the origin, ISO 8601 (default: now)")
@@ -173,6 +204,26 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--single-use-nonce", action="store_true", help="refuse a token that was used before")
     group.add_argument("--clock-skew-s", type=_integer(0, 300), default=2, help="tolerated lead of a token's nbf")
     group.add_argument("--spurious-401-rate", type=_rate, default=Decimal(0), help="share of good tokens refused")
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("faults; `exchange-sim faults` lists the kinds, each with an example")
+    group.add_argument("--scenario", type=Path, help="YAML file of faults to play from the start")
+    group.add_argument("--record", type=Path, help="JSON lines of every fault that strikes, begins or ends")
+    group.add_argument("--repeat", type=Path, help="such a file: let the same faults strike at the same occasions")
+
+
+def listed_faults() -> str:
+    """Describe every kind of fault, as a line of a scenario."""
+    lines = []
+    for kind, about in KINDS.items():
+        unit = f"; value: {about.unit}, {about.least} to {about.most}, usually {about.value}" if about.unit else ""
+        lasts = "; lasts" if about.is_lasting else ""
+        words = ", ".join(f"{name}: {value}" for name, value in {"kind": kind.value, **about.example}.items())
+        lines.append(f"{kind.value} ({about.strikes.value}{lasts}{unit})\n  {about.meaning}\n  - {{{words}}}\n")
+        if about.names:
+            lines.append(f"  names: {' '.join(sorted(about.names))}\n")
+    return "".join(lines)
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:

@@ -1,15 +1,16 @@
 """What the executor needs of the world, and what may go wrong there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from gpt_trader.contracts.ids import VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import Message
-from gpt_trader.contracts.orders import OrderEvent
+from gpt_trader.contracts.orders import Fill, OrderEvent
 from gpt_trader.executor.domain.submission import CreateReply, Outcome
 from gpt_trader.executor.domain.venue import VenueFill, VenueOrder
+from gpt_trader.runtime.bus import Received
 from gpt_trader.runtime.journal import Entry
 
 
@@ -19,6 +20,10 @@ class ExchangeUnavailable(Exception):
 
 class Submission(Protocol):
     """The two requests that change something at the venue."""
+
+    def binds(self, intent: ApprovedIntent) -> bool:
+        """Whether the body is the order that the intent names, and leaves here byte for byte."""
+        ...
 
     async def create(self, intent: ApprovedIntent) -> CreateReply:
         """Send exactly the approved body, once; every ending is a reply, never an exception."""
@@ -89,6 +94,18 @@ class ReportBus(Protocol):
         ...
 
 
+class Streams(Protocol):
+    """What the bus keeps; reading it raises BusUnavailable."""
+
+    async def last(self, stream: str, subject: str) -> Received | None:
+        """Return the newest message on a subject."""
+        ...
+
+    def history(self, stream: str, *, subject_filter: str, start_time: datetime) -> AsyncIterator[Received]:
+        """Read what was stored since then, in order."""
+        ...
+
+
 class Measurements(Protocol):
     """Counts and latencies of what the executor does."""
 
@@ -108,12 +125,16 @@ class Measurements(Protocol):
         """Count a step of an order's life."""
         ...
 
-    def filled(self, kind: str) -> None:
-        """Count a fill."""
+    def filled(self, fill: Fill, intent: ApprovedIntent) -> None:
+        """Count a fill of an approved order, and how far it was from where it was wished."""
         ...
 
     def doubtful(self, orders: int, open_orders: int) -> None:
         """Show how many orders are unknown and how many are live."""
+        ...
+
+    def asked(self, request: str) -> None:
+        """Count a read or cancel, whether it is repeated or not."""
         ...
 
     def retried(self, request: str) -> None:

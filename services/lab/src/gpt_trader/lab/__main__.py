@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from gpt_trader.lab.commands import rejudge, replay
+from gpt_trader.lab.commands import rejudge, replay, storm
 from gpt_trader.lab.commands.options import UNREADABLE
 from gpt_trader.lab.ports import Unreadable
 
@@ -14,7 +14,7 @@ def main() -> None:
     """Run one command and exit with what it found."""
     parser = argparse.ArgumentParser(prog="lab", description=_ABOUT)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (replay, rejudge):
+    for command in (replay, rejudge, storm):
         command.add_to(commands)
     options = parser.parse_args()
     try:

@@ -16,6 +16,7 @@ from gpt_trader.lab.domain.executor import ExecutorReplay, by_message_id
 from gpt_trader.lab.domain.gate import GateReplay, Journaled
 from gpt_trader.lab.domain.strategy import Signals
 from gpt_trader.lab.ports import Unreadable
+from gpt_trader.risk_gate.adapters.coinbase_bodies import CoinbaseBodies
 from gpt_trader.runtime.clock import Clock
 from gpt_trader.strategy.domain.setup import Strategies
 
@@ -55,7 +56,7 @@ def replayed(run: Run, strategies: Strategies, clock: Clock) -> tuple[Timed, ...
     began = clock.wall()
     signals = _signals(run.recording, strategies)
     folded = clock.wall()
-    gate = GateReplay(signals=signals)
+    gate = GateReplay(signals=signals, spelling=CoinbaseBodies())
     _each(run.gate, gate.take)
     judged = clock.wall()
     executor = ExecutorReplay(intents=gate.intents, received=by_message_id(gate.reports))

@@ -4,6 +4,8 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from gpt_trader.contracts import subjects
+from gpt_trader.contracts.account import AccountSnapshot
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.market import Candle, Tick
 from gpt_trader.contracts.orders import Fill, OrderEvent
@@ -13,7 +15,7 @@ from gpt_trader.learning.adapters.local_store import opened_store
 from gpt_trader.learning.ports import StoreError
 from gpt_trader.learning.service import Batches, Learning, Terms
 from gpt_trader.learning.settings import Settings
-from gpt_trader.runtime import lifecycle, logs
+from gpt_trader.runtime import lifecycle, logs, tracing
 from gpt_trader.runtime.bus import Bus, decoded
 from gpt_trader.runtime.clock import clock_of
 from gpt_trader.runtime.health import Health, serve_health
@@ -50,7 +52,8 @@ async def serve(settings: Settings) -> None:
                 started_at=clock.now(),
                 disturbed_at=clock.wall(),
             )
-            await _serve(settings, learning, bus)
+            with tracing.exporting(settings.otlp_endpoint, SERVICE):
+                await _serve(settings, learning, bus)
     except StoreError as error:
         log.error("stopped", reason=str(error))  # noqa: TRY400 - the message names the file; a stack adds nothing
         raise SystemExit(lifecycle.Exit.BUG) from error
@@ -65,9 +68,10 @@ async def _serve(settings: Settings, learning: Learning, bus: Bus) -> None:
     )
     async with serve_health(settings, health), asyncio.TaskGroup() as group:
         group.create_task(bus.watch())
-        group.create_task(lifecycle.beat(bus, health, learning.clock, SERVICE))
+        group.create_task(lifecycle.beat(bus, health, learning.clock, settings))
         await learning.resume()
         await bus.subscribe("ticks.>", decoded(Tick, learning.on_tick))
+        await bus.subscribe(subjects.ACCOUNT, decoded(AccountSnapshot, learning.on_account))
         await bus.subscribe("candles.>", decoded(Candle, learning.on_candle))
         for stream, on_message in (
             ("DECISIONS", decoded(Decision, learning.on_decision)),

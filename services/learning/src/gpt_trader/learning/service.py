@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import prometheus_client
 
+from gpt_trader.contracts.account import AccountSnapshot
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.market import Candle, Tick
 from gpt_trader.contracts.orders import Fill, OrderEvent
@@ -77,6 +78,7 @@ class Learning:
     following: dict[str, dict[str, Denial]] = field(default_factory=dict)
     ended: list[Row] = field(default_factory=list)
     troubles: dict[str, str] = field(default_factory=dict)
+    are_books_right: bool = False
 
     async def resume(self) -> None:
         """Follow again what the last run left unended, from the candles that were published since."""
@@ -96,6 +98,12 @@ class Learning:
     async def on_fill(self, fill: Fill, received: Received) -> None:
         """Record an execution."""
         await self._record(fill_row(fill, received.payload.decode(), _place(received)))
+
+    async def on_account(self, account: AccountSnapshot, _received: Received) -> None:
+        """Note whether the gate's books agree with the venue's: nothing is concluded from trades while they don't."""
+        if account.is_reconciled is not self.are_books_right:
+            log.warning("books_agree" if account.is_reconciled else "books_differ", transfers=str(account.transfers))
+        self.are_books_right = account.is_reconciled
 
     async def on_tick(self, tick: Tick, _received: Received) -> None:
         """Move the followed entries of the product."""
@@ -127,7 +135,7 @@ class Learning:
             is_complete = is_complete and not self.store.waiting
             if (wall >= due_at and not is_complete) or self.store.waiting >= batches.rows:
                 due_at = wall + batches.seconds
-                is_orderly = wall - self.disturbed_at > batches.redelivery
+                is_orderly = self.are_books_right and wall - self.disturbed_at > batches.redelivery
                 with self._noticed("merge"):
                     await self.store.compact(with_trades=is_orderly)
                     is_complete = is_orderly

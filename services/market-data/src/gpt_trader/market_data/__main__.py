@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -35,11 +35,15 @@ from gpt_trader.runtime.health import Health, serve_health
 from gpt_trader.runtime.settings import REFUSED, load
 
 SERVICE = "market-data"
+CHECK_UNIVERSE = "--check-universe"
+"""Reads the universe files that are named next, says what is wrong in them, and starts nothing."""
 _STORE_RETRY = timedelta(milliseconds=250)
 
 
 def main() -> None:
     """Run until SIGTERM; exit code 2 means that settings or a product were refused."""
+    if sys.argv[1:2] == [CHECK_UNIVERSE]:
+        _check(sys.argv[2:])
     settings = load(MarketDataSettings, service=SERVICE, argv=sys.argv[1:])
     logs.configure(settings.log_level, settings.log_format)
     try:
@@ -65,14 +69,16 @@ async def _run(settings: MarketDataSettings, followed: Mapping[str, Tier], tls: 
     clock = clock_of(settings)
     health = Health(SERVICE)
     chances = Random(f"{clock.wall().isoformat()} {settings.shard_index}")  # noqa: S311 - spreads retries, guards nothing
-    metrics = Metrics(REGISTRY)
+    metrics = Metrics(REGISTRY, shards=settings.shard_count)
     async with (
         Bus.connect(settings, zone=Zone.MARKET_DATA) as bus,
         serve_health(settings, health),
         aiohttp.ClientSession(trust_env=False) as session,
     ):
         outbox = BusOutbox(bus, clock, metrics, _STORE_RETRY)
-        venue = CoinbaseRest(session=session, tls=tls, settings=_rest(settings), chances=chances)
+        venue = CoinbaseRest(
+            session=session, tls=tls, settings=_rest(settings), chances=chances, answered=metrics.answered
+        )
         around = Surroundings(
             feed=CoinbaseFeed(url=settings.venue_ws, tls=_for_socket(settings, tls), timeout=settings.venue_timeout),
             outlet=outbox,
@@ -86,9 +92,18 @@ async def _run(settings: MarketDataSettings, followed: Mapping[str, Tier], tls: 
         with tracing.exporting(settings.otlp_endpoint, SERVICE):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(bus.watch())
-                tasks.create_task(lifecycle.beat(bus, health, clock, SERVICE))
+                tasks.create_task(lifecycle.beat(bus, health, clock, settings, settings.shard()))
                 tasks.create_task(outbox.drain())
                 tasks.create_task(service.run())
+
+
+def _check(files: Sequence[str]) -> NoReturn:
+    try:
+        for path in files:
+            tiers(Path(path))
+    except UniverseFileInvalid as error:
+        _refuse(error)
+    raise SystemExit(0)
 
 
 def _followed(settings: MarketDataSettings) -> Mapping[str, Tier]:
@@ -100,7 +115,10 @@ def _followed(settings: MarketDataSettings) -> Mapping[str, Tier]:
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # names no file by itself
+        raise OSError(f"venue_ca_file {ca_file}: {error.strerror or error}") from error
 
 
 def _for_socket(settings: MarketDataSettings, tls: ssl.SSLContext) -> ssl.SSLContext | None:

@@ -170,6 +170,14 @@ class Gauges(Protocol):
         """Count a product that became dirty."""
         ...
 
+    def wanted(self, connections: int) -> None:
+        """Show how many connections there should be."""
+        ...
+
+    def connected(self, *, is_up: bool) -> None:
+        """Count a connection in or out."""
+        ...
+
     def reconnected(self) -> None:
         """Count a connection made again."""
         ...

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from gpt_trader.contracts.market import Interval
 from gpt_trader.contracts.message import Fraction, Positive, Product
+from gpt_trader.contracts.sharding import Shard
+from gpt_trader.contracts.telemetry import MOST_SHARDS
 from gpt_trader.runtime.settings import ServiceSettings
 
 Duration = Annotated[timedelta, Field(gt=timedelta(0))]
@@ -37,7 +39,7 @@ class MarketDataSettings(ServiceSettings):
         int, Field(ge=0, le=5000, description="closed candles per interval to backfill at start")
     ] = 300
     shard_index: Annotated[int, Field(ge=0, description="which share of the products is ours, from 0")] = 0
-    shard_count: Annotated[int, Field(ge=1, description="replicas that share the products")] = 1
+    shard_count: Annotated[int, Field(ge=1, le=MOST_SHARDS, description="replicas that share the products")] = 1
     products_per_connection: Annotated[int, Field(ge=1, description="products that share one feed connection")] = 25
     stale_message: Annotated[Duration, Field(description="age of a product's last message that makes it stale")] = (
         timedelta(seconds=15)
@@ -85,6 +87,10 @@ class MarketDataSettings(ServiceSettings):
     outlier_confirmed_within: Annotated[
         Fraction, Field(description="distance to the last trade at which a price counts as confirmed")
     ] = Decimal("0.01")
+
+    def shard(self) -> Shard:
+        """Return which of the processes this one is."""
+        return Shard(index=self.shard_index, count=self.shard_count)
 
     @model_validator(mode="after")
     def _shard_is_one_of_them(self) -> Self:

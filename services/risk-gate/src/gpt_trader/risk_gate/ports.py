@@ -9,17 +9,29 @@ Exceptions, by what the caller can do:
         └── StoreConflict    somebody else wrote the stored state, or it was lost or rolled back
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.ids import VenueOrderId
 from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.market import ProductTerms
 from gpt_trader.contracts.message import Message
-from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused
-from gpt_trader.risk_gate.domain.venue import Balance, CancelOutcome, KeyPermissions, VenueOrder
+from gpt_trader.risk_gate.domain.futures.account import FuturesReport
+from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal
+from gpt_trader.risk_gate.domain.venue import (
+    Balance,
+    CancelOutcome,
+    KeyPermissions,
+    ProductRules,
+    Traffic,
+    VenueFill,
+    VenueOrder,
+    VenueTransfer,
+)
 
 
 class GateError(Exception):
@@ -52,19 +64,59 @@ class Streams(Protocol):
         ...
 
 
+class BusRoom(Protocol):
+    """How full the bus's store is; raises BusUnavailable."""
+
+    async def room(self, stream: str) -> int:
+        """Return the bytes that a stream can still take."""
+        ...
+
+
 class Venue(Protocol):
-    """Balances and orders as the venue has them; raises VenueUnavailable, `cancel` also OutcomeUnknown."""
+    """Balances and orders as the venue has them; raises VenueUnavailable, `cancel` and `amend` also OutcomeUnknown."""
 
     async def accounts(self) -> tuple[Balance, ...]:
         """Every currency of the portfolio, paginated to the end."""
         ...
 
     async def open_orders(self) -> tuple[VenueOrder, ...]:
-        """Every order that is not terminal, PENDING and QUEUED included, paginated to the end."""
+        """Every order that is not terminal, also what the venue has not taken up yet, paginated to the end."""
         ...
 
     async def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> tuple[CancelOutcome, ...]:
         """Ask to cancel these, in chunks the venue allows; one outcome per id."""
+        ...
+
+    async def amend(self, body: bytes) -> str:
+        """Ask once for this change of an order; return why the venue refuses it, empty = it took the request."""
+        ...
+
+
+class Previews(Protocol):
+    """The venue's word on an order before it is made; raises VenueUnavailable."""
+
+    async def preview(self, body: bytes) -> tuple[str, ...]:
+        """Return the venue's objections to this order; none = it would take it."""
+        ...
+
+
+class VenueHistory(Protocol):
+    """What happened at the venue, by us or by others; raises VenueUnavailable."""
+
+    async def fills_since(self, start: datetime) -> tuple[VenueFill, ...]:
+        """Every execution of the portfolio since then, whoever ordered it, paginated to the end."""
+        ...
+
+    async def orders_since(self, start: datetime) -> tuple[VenueOrder, ...]:
+        """Every order made since then, whoever made it and whatever became of it, paginated to the end."""
+        ...
+
+    async def order(self, venue_order_id: VenueOrderId) -> VenueOrder:
+        """One order, open or over."""
+        ...
+
+    async def transfers(self, currency: str, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Completed deposits and withdrawals of a currency since then."""
         ...
 
 
@@ -75,8 +127,40 @@ class VenueFacts(Protocol):
         """Return what the exchange key may do."""
         ...
 
+    async def product_rules(self) -> tuple[ProductRules, ...]:
+        """Return what the venue says of each spot product."""
+        ...
+
     async def clock_offset(self) -> timedelta:
         """Return the venue's clock minus our wall clock."""
+        ...
+
+
+class Exchange(Venue, Previews, VenueFacts, Protocol):
+    """The venue as it is asked about orders and account."""
+
+
+class VenueTraffic(Protocol):
+    """How the venue takes our requests; never fails and asks nobody."""
+
+    def traffic(self, within: timedelta) -> Traffic:
+        """Count the requests of the last `within` of real time."""
+        ...
+
+
+class TermsSource(Protocol):
+    """What the venue says of single products; raises VenueUnavailable."""
+
+    async def terms(self, products: Collection[str]) -> Mapping[str, ProductTerms]:
+        """Return the terms of those of these products that the venue lists and that can be understood."""
+        ...
+
+
+class FuturesVenue(Protocol):
+    """The futures side of the account; raises VenueUnavailable."""
+
+    async def report(self, sizes: Mapping[str, Decimal]) -> FuturesReport:
+        """Return wallet, positions and margin window in one consistent look; `sizes` are contract sizes."""
         ...
 
 
@@ -132,10 +216,47 @@ class Permits(Protocol):
         """
         ...
 
+    def forgo(self, body_sha256: str) -> None:
+        """Never permit this body from now on: who asked is told that its order is dead."""
+        ...
+
     def answered(self, permit: PermitIssued, outcome: PermitOutcome) -> None:
         """Report the end of the create that this permit let out; call it exactly once per permit, also on failure."""
         ...
 
-    def allows_cancel(self) -> bool:
+    def objection_to_cancel(self) -> Refusal | None:
+        """Say why no cancel may leave now, or None."""
+        ...
+
+    def allows_read(self) -> bool:
         """Whether this gate may still speak to the venue at all: false once a later gate has claimed the epoch."""
+        ...
+
+
+class Disk(Protocol):
+    """Where the journal is."""
+
+    @property
+    def written_until(self) -> datetime | None:
+        """Real time of the last run's last record; None = there was none."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Return the room that is left."""
+        ...
+
+    def write(self) -> None:
+        """Write and sync something small; raises OSError."""
+        ...
+
+
+class MachineClock(Protocol):
+    """The machine's clock against one that nobody sets."""
+
+    def wall(self) -> datetime:
+        """Real time, UTC."""
+        ...
+
+    def drift(self) -> timedelta:
+        """How far it was set."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
+from gpt_trader.contracts.sharding import WHOLE
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.bus import Bus
@@ -40,7 +41,9 @@ def main() -> None:
 async def serve(settings: StrategySettings, state: State) -> None:
     """Listen first, then read back what was said before, then decide."""
     clock, health = clock_of(settings), Health(SERVICE)
-    with recorder(settings.record_dir, SERVICE) as record, tracing.exporting(settings.otlp_endpoint, SERVICE):
+    shard = settings.shard()
+    recording = SERVICE if shard == WHOLE else f"{SERVICE}-{shard.index}"
+    with recorder(settings.record_dir, recording) as record, tracing.exporting(settings.otlp_endpoint, SERVICE):
         async with serve_health(settings, health), Bus.connect(settings, zone=Zone.STRATEGY) as bus:
             service = StrategyService(
                 bus=bus,
@@ -53,7 +56,7 @@ async def serve(settings: StrategySettings, state: State) -> None:
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(bus.watch())
-                group.create_task(beat(bus, health, clock, SERVICE))
+                group.create_task(beat(bus, health, clock, settings, shard))
                 service.begin()
                 await listen(bus, service)
                 await service.catch_up()

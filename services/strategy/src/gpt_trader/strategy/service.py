@@ -60,7 +60,8 @@ class StrategyService:
 
     async def on_control(self, received: Received) -> None:
         """Fold one message at once, whatever else is being read."""
-        await self.say(self.fold(received.subject, received.payload))
+        with tracing.span("decide"):
+            await self.say(self.fold(received.subject, received.payload))
 
     async def on_input(self, received: Received) -> None:
         """Fold one message once the past is known."""

@@ -20,6 +20,7 @@ from gpt_trader.runtime.bus.history import Reading
 from gpt_trader.runtime.bus.link import Link, opened
 from gpt_trader.runtime.bus.publishing import Publication
 from gpt_trader.runtime.bus.received import OnMessage, Received, from_core
+from gpt_trader.runtime.bus.room import room
 
 log = logs.get("bus")
 
@@ -126,6 +127,10 @@ class Bus:
     async def last(self, stream: str, subject: str) -> Received | None:
         """Return the newest stored message on a subject (`>` = of the stream), or None."""
         return await history.last(self._link, stream, subject)
+
+    async def room(self, stream: str) -> int:
+        """Return the bytes that a stream can still take; only the gate may ask, of what drops nothing."""
+        return await room(self._link, stream)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """A durable read continuously: requests are renewed before they run dry, messages are settled one after the other."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
@@ -24,6 +25,7 @@ _REQUESTS_PER_INBOX = 200
 _EXPIRES_NANOSECONDS = 30_000_000_000
 _HEARTBEAT_NANOSECONDS = 2_000_000_000
 _SILENCE_SECONDS = 5.0
+_CATCH_UP_SECONDS = 0.1
 _RETRY_SECONDS = 0.25
 _NAK_NANOSECONDS = 1_000_000_000
 _PENDING_MESSAGES = "Nats-Pending-Messages"
@@ -36,13 +38,16 @@ class _Pull:
     """Keeps requests open; `owed` is what the server has still to send, `arrived` holds None where to ask anew.
 
     All requests share one inbox, for only so do their messages stay in order. The inbox is changed now and then: the
-    server forgets the requests that crossed accounts only when their inbox is gone.
+    server forgets the requests that crossed accounts only when their inbox is gone. What it still sent to the old one
+    would come again 10 s late, behind all others: so not before nothing is `due`, which counts also what is believed
+    to be lost.
     """
 
     link: Link
     durable: Durable
     arrived: asyncio.Queue[Msg | None] = field(default_factory=asyncio.Queue)
     owed: int = 0
+    due: int = 0
     inbox: str = ""
     subscription: Subscription | None = None
     requests: int = 0
@@ -52,12 +57,22 @@ class _Pull:
 
     def restart(self) -> None:
         """Ask anew: the server forgot what we asked for."""
-        self.owed = 0
+        self.owed = self.due = 0
         self.arrived.put_nowait(None)
+
+    def lose(self) -> None:
+        """Believe no longer in what was asked for; if nothing more was to be asked there, it was the last to come."""
+        self.owed = 0
+        if self.requests >= _REQUESTS_PER_INBOX:
+            self.due = 0
+
+    def take_off(self, messages: int) -> None:
+        """Count what came, or will not come any more."""
+        self.owed, self.due = max(0, self.owed - messages), max(0, self.due - messages)
 
     async def replenish(self) -> None:
         """Ask for more when half of what was asked for has come."""
-        if self.subscription is None or (self.requests >= _REQUESTS_PER_INBOX and self.owed == 0):
+        if self.subscription is None or (self.requests >= _REQUESTS_PER_INBOX and self.due == 0):
             await self._change_inbox()
         batch = min(_BATCH, self.durable.max_ack_pending)
         if self.owed > batch // 2 or self.requests >= _REQUESTS_PER_INBOX:
@@ -68,6 +83,7 @@ class _Pull:
         await self.link.send(api, orjson.dumps(body), None, f"{self.inbox}.{self.requests}")
         self.requests += 1
         self.owed += wanted
+        self.due += wanted
 
     def on_status(self, status: str, message: Msg) -> bool:
         """Account for a request that ended; returns whether to pause, for the server refuses us at the moment."""
@@ -75,10 +91,11 @@ class _Pull:
         if status == _IDLE_HEARTBEAT:
             return False
         if status in _REQUEST_OVER:
-            self.owed = max(0, self.owed - int(headers.get(_PENDING_MESSAGES, self.owed)))
+            self.take_off(int(headers.get(_PENDING_MESSAGES, self.owed)))
             return False
         where = f"{self.durable.stream}/{self.durable.name}"
         log.warning("bus_pull_refused", durable=where, status=status, reason=headers.get(DESCRIPTION, ""))
+        self.take_off(int(headers.get(_PENDING_MESSAGES, 0)))
         self.owed = 0
         return True
 
@@ -106,7 +123,7 @@ async def consume(link: Link, durable: Durable, on_message: OnMessage) -> None:
                 continue
             status = (message.headers or {}).get(STATUS)
             if status is None or message.data:
-                pull.owed = max(0, pull.owed - 1)
+                pull.take_off(1)
                 await _settle(link, durable, message, on_message)
             elif pull.on_status(status, message):
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -123,12 +140,14 @@ async def _next(pull: _Pull) -> Msg | None:
         await asyncio.sleep(_RETRY_SECONDS)
     if not pull.arrived.empty():
         return pull.arrived.get_nowait()
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(_SILENCE_SECONDS):
             return await pull.arrived.get()
-    except TimeoutError:
-        pull.owed = 0
-        return None
+    await asyncio.sleep(_CATCH_UP_SECONDS)  # what came while this process stood still is not read yet
+    if not pull.arrived.empty():
+        return pull.arrived.get_nowait()
+    pull.lose()
+    return None
 
 
 async def _settle(link: Link, durable: Durable, message: Msg, on_message: OnMessage) -> None:

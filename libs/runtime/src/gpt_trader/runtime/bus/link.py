@@ -16,13 +16,16 @@ from nats.aio.subscription import Subscription
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime import logs
 from gpt_trader.runtime.bus.errors import BusError, BusLost, BusUnavailable, PublishRefused, SubscriberFailed
-from gpt_trader.runtime.secret_files import read_secret
+from gpt_trader.runtime.infrastructure.keys import public_nkey
+from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
 
 log = logs.get("bus")
 
 A = TypeVar("A")
 
 SLOW_CONSUMER = prometheus_client.Counter("bus_slow_consumer_dropped", "messages dropped because we read too slowly")
+CONNECTED = prometheus_client.Gauge("bus_connected", "1 while the bus can be reached; NaN = none is wanted")
+CONNECTED.set(float("nan"))  # a process that follows no bus has lost none: NaN < 1 fires no alert
 RECONNECTS = prometheus_client.Counter("bus_reconnects", "times the connection came back")
 
 _CONNECT_SECONDS = 10.0
@@ -158,6 +161,7 @@ class Link:
 
     async def on_disconnected(self) -> None:
         """Whoever waits for an answer will get none on this connection."""
+        CONNECTED.set(0)
         if not self.is_closing:
             log.warning("bus_disconnected")
         self._end_waits(TimeoutError("the connection was lost before the answer"))
@@ -170,6 +174,7 @@ class Link:
     async def on_reconnected(self) -> None:
         """Let consumers ask again: the server forgot their requests."""
         self.reconnects += 1
+        CONNECTED.set(1)
         RECONNECTS.inc()
         log.info("bus_reconnected")
         for again in self.on_reconnect:
@@ -179,15 +184,27 @@ class Link:
 @asynccontextmanager
 async def opened(url: str, seed_file: Path | None, zone: Zone) -> AsyncIterator[Link]:
     """Connect and reconnect for ever; BusUnavailable: no answer at first; KeyUnusable: the seed can't be read."""
-    seed = None if seed_file is None else read_secret(seed_file)
+    seed = None if seed_file is None else _seed(seed_file)
     link = Link(zone, Client(), asyncio.get_running_loop().create_future())
+    CONNECTED.set(0)
     try:
         await _connect(link, url, seed)
+        CONNECTED.set(1)
         await link.listen(f"{inbox_prefix(zone)}.ask.*", link.on_answer)
         yield link
     finally:
         link.is_closing = True
         await _close(link.client)
+
+
+def _seed(path: Path) -> str:
+    try:
+        public_nkey(path)
+        return read_secret(path)
+    except KeyUnusable as error:
+        raise KeyUnusable(
+            f"bus credential: {error}; put the nkey seed there, or name its file (--nats-seed-file)"
+        ) from error
 
 
 async def _connect(link: Link, url: str, seed: str | None) -> None:

@@ -5,12 +5,12 @@ account alone. What another zone publishes into a stream crosses as a *service*,
 a stream import the acknowledgement would go to a subject of the publisher's choice inside the gate's account.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, REPUBLISHED, ROUTES, Route, Zone, seen_by
+from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, RECORDS, REPUBLISHED, ROUTES, Route, Zone, seen_by
 from gpt_trader.runtime.bus.link import inbox_prefix
 
 PROVISIONER_INBOX = "_INBOX_provisioner"
@@ -21,7 +21,11 @@ _OTHERS = frozenset(Zone) - {Zone.GATE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatsConfig:
-    """All that varies between installations; `listen` and `monitor` are `host:port`."""
+    """All that varies between installations; `listen`, `monitor` and `cluster` are `host:port`.
+
+    A name or key may be a variable (`$NKEY_OPERATOR`): the server reads it from its environment. Servers that list
+    each other as `routes` share the streams; each needs a name of its own.
+    """
 
     listen: str
     monitor: str
@@ -31,6 +35,9 @@ class NatsConfig:
     system_key: str
     pid_file: PurePath | None = None
     max_file_store: str = "4GB"
+    server_name: str = "gpt-trader"
+    cluster: str = ""
+    routes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +53,13 @@ class _Crossing:
 
 def render(config: NatsConfig) -> str:
     """Return the text of nats-server.conf."""
-    return "\n".join((*_server(config), "accounts {", *_accounts(config), "}", "system_account: SYS", ""))
+    lines = (*_server(config), "accounts {", *_accounts(config), "}", "system_account: SYS", *_cluster(config), "")
+    return "\n".join(lines)
 
 
 def _server(config: NatsConfig) -> Iterable[str]:
     yield "# Rendered from gpt_trader.contracts.subjects; do not edit."
-    yield "server_name: gpt-trader"
+    yield f"server_name: {config.server_name}"
     yield f"listen: {_quoted(config.listen)}"
     yield f"http: {_quoted(config.monitor)}"
     if config.pid_file is not None:
@@ -68,6 +76,18 @@ def _server(config: NatsConfig) -> Iterable[str]:
     yield "  max_memory_store: 64MB"
     yield f"  max_file_store: {config.max_file_store}"
     yield "}"
+
+
+def _cluster(config: NatsConfig) -> Iterable[str]:
+    """Several servers, so that a stream can have replicas; one server has no cluster block."""
+    if config.routes:
+        yield "cluster {"
+        yield "  name: gpt-trader"
+        yield f"  listen: {_quoted(config.cluster)}"
+        yield "  routes: ["
+        yield from (f"    {_quoted(route)}" for route in config.routes)
+        yield "  ]"
+        yield "}"
 
 
 def _accounts(config: NatsConfig) -> Iterable[str]:
@@ -105,12 +125,13 @@ def _readable(zone: Zone) -> tuple[str, ...]:
 
 
 def _requests(zone: Zone) -> tuple[str, ...]:
-    """Return exactly the requests with which a zone reads its durables and reads its streams back."""
+    """Return exactly the requests with which a zone reads its durables, reads its streams back and asks their room."""
     durables = [durable for durable in DURABLES if durable.zone is zone]
     return (
         *(f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}" for durable in durables),
         *(f"{_ACKNOWLEDGEMENT}{durable.stream}.{durable.name}.>" for durable in durables),
         *(f"$JS.API.DIRECT.GET.{stream}" for stream in sorted(HISTORY[zone])),
+        *(f"$JS.API.STREAM.INFO.{stream}" for stream in RECORDS if zone is Zone.GATE),
     )
 
 

@@ -1,6 +1,8 @@
 """Creates the streams and durables; run it as often as you like.
 
 python -m gpt_trader.runtime.infrastructure.provision --nats-url nats://… --nats-seed-file provisioner.nk
+
+`--patience 120` is for a deployment, in which the bus may still be starting.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from gpt_trader.runtime.secret_files import KeyUnusable, read_secret
 
 _CONNECT_SECONDS = 10.0
 _REQUEST_SECONDS = 5.0
+_PAUSE_SECONDS = 2.0
 _STREAM_NOT_FOUND = 10059
 _CONSUMER_NOT_FOUND = 10014
 
@@ -39,24 +42,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="provision", description="create or update the streams and durables")
     parser.add_argument("--nats-url", required=True, help="address of the bus")
     parser.add_argument("--nats-seed-file", required=True, type=Path, help="nkey seed of the provisioner (0600)")
+    parser.add_argument("--replicas", type=int, default=1, choices=(1, 3), help="servers that keep each stream")
+    parser.add_argument("--patience", type=float, default=0.0, help="seconds to go on trying while the bus starts")
     options = parser.parse_args()
     try:
-        changes = asyncio.run(provision(options.nats_url, options.nats_seed_file))
+        changes = asyncio.run(_patiently(options.nats_url, options.nats_seed_file, options.replicas, options.patience))
     except (ProvisioningFailed, KeyUnusable) as error:
         sys.exit(f"provision: {error}")
     for change in changes:
         sys.stdout.write(f"{change}\n")
 
 
-async def provision(url: str, seed_file: Path) -> Sequence[str]:
+async def _patiently(url: str, seed_file: Path, replicas: int, patience: float) -> Sequence[str]:
+    """Try again while a starting server, or a cluster without a leader, can't be asked yet."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await provision(url, seed_file, replicas)
+        except ProvisioningFailed as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            sys.stderr.write(f"provision: {error}; trying again\n")
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def provision(url: str, seed_file: Path, replicas: int = 1) -> Sequence[str]:
     """Make the server hold the declared streams and durables as declared; returns what was changed."""
     async with _connected(url, seed_file) as api:
-        changes = [await _ensure(api, _stream_target(stream)) for stream in STREAMS]
+        changes = [await _ensure(api, _stream_target(stream, replicas)) for stream in STREAMS]
         changes += [await _ensure(api, _durable_target(durable)) for durable in DURABLES]
         return [change for change in changes if change]
 
 
-def stream_config(stream: Stream) -> Config:
+def stream_config(stream: Stream, replicas: int = 1) -> Config:
     """Say how a stream is kept; nothing in it can be deleted or purged, whatever credential asks."""
     routes = [route for route in ROUTES if route.stream == stream.name]
     is_alerts = stream.name == "ALERTS"
@@ -67,7 +85,7 @@ def stream_config(stream: Stream) -> Config:
         "subjects": [ALERTS] if is_alerts else [route.pattern for route in routes],
         "retention": "limits",
         "storage": "file",
-        "num_replicas": 1,
+        "num_replicas": replicas,
         "max_consumers": -1,
         "max_msgs": -1,
         "max_msgs_per_subject": -1 if stream.per_subject is None else stream.per_subject,
@@ -115,8 +133,8 @@ class _Target:
     body: Config
 
 
-def _stream_target(stream: Stream) -> _Target:
-    wanted = stream_config(stream)
+def _stream_target(stream: Stream, replicas: int) -> _Target:
+    wanted = stream_config(stream, replicas)
     return _Target(
         what=f"stream {stream.name}",
         wanted=wanted,

@@ -23,7 +23,7 @@ _FEEDS: tuple[tuple[str, type[Message]], ...] = (
     ("fills.>", Fill),
     (subjects.ACCOUNT, AccountSnapshot),
     (subjects.STATE_TRADING, TradingState),
-    *((subjects.heartbeats(zone), Heartbeat) for zone in subjects.Zone if zone is not subjects.Zone.OPERATOR),
+    *((subjects.heartbeats(zone), Heartbeat) for zone in subjects.SERVICES),
 )
 
 

@@ -14,8 +14,12 @@ _COUNTS = ("ticks", "signals", "approved", "denied", "orders", "fills")
 
 
 async def run_summary(picture: Picture, manifest: Manifest) -> dict[str, Any]:
-    """Count what happened and measure how fast; raises aiohttp.ClientError if the venue is gone already."""
-    latencies = tick_to_order(_ticks_left(manifest.gate_journal), await _accepted(manifest.exchange_admin))
+    """Count what happened and measure how fast; raises aiohttp.ClientError if the venue is gone already.
+
+    A dry run has no venue of its own that could be asked when it accepted what.
+    """
+    accepted = {} if manifest.exchange_admin is None else await _accepted(manifest.exchange_admin)
+    latencies = tick_to_order(_ticks_left(manifest.gate_journal), accepted)
     return {
         **{name: picture.tally[name] for name in _COUNTS},
         "tick_to_order_ms": {f"p{percent}": percentile(latencies, percent) for percent in (50, 99)},

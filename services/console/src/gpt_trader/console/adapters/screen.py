@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gpt_trader.console.domain.picture import Picture
+from gpt_trader.console.domain.rebuild import Line
 from gpt_trader.contracts.account import AccountSnapshot, Position, TradingState, TradingStatus
 from gpt_trader.contracts.decisions import Decision, Verdict
 from gpt_trader.contracts.market import Tick
@@ -51,7 +52,8 @@ def status_line(state: TradingState | None) -> Text:
     if state is None:
         return Text("no word from the risk gate yet", style="bold red")
     words, style = _STATUS_WORDS[state.status]
-    causes = "; ".join(f"{cause.code}{f' ({cause.product})' if cause.product else ''}" for cause in state.causes)
+    subjects = ((cause.code, cause.product or cause.strategy) for cause in state.causes)
+    causes = "; ".join(f"{code}{f' ({subject})' if subject else ''}" for code, subject in subjects)
     return Text(f"{words}{f' — {causes}' if causes else ''}", style=style)
 
 
@@ -72,6 +74,15 @@ def positions(held: Iterable[Position]) -> Table:
         figures = (money(position.unrealized_pnl), money(position.realized_pnl), money(position.fees))
         entry = plain(round(position.average_entry_price, 8))
         table.add_row(position.product, plain(position.quantity), entry, mark, *figures, position.strategy)
+    return table
+
+
+def rebuilt(lines: Iterable[Line]) -> Table:
+    """Draw what the gate, the executions and the venue each say is there."""
+    table = _table("Rebuilt", "what", "gate", "from the fills", "venue", "")
+    for line in lines:
+        word = "" if line.is_even else "differs"
+        table.add_row(line.name, plain(line.gate), plain(line.rebuilt), plain(line.venue), word)
     return table
 
 

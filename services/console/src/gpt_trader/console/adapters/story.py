@@ -4,14 +4,26 @@ from collections.abc import Iterator
 
 from gpt_trader.console.adapters.screen import clock, money, plain
 from gpt_trader.console.domain.chain import Chain
-from gpt_trader.contracts.decisions import CheckResult, Decision, Outcome
+from gpt_trader.contracts.decisions import CheckResult, Decision, Outcome, SizingStep
 
 _MARKS = {Outcome.PASSED: "ok  ", Outcome.FAILED: "FAIL", Outcome.SKIPPED: "n/a "}
 
 
 def story(chain: Chain) -> str:
     """Tell what was seen, asked, judged, sent, done and earned."""
-    return "\n".join([*_asked(chain.decision), *_judged(chain.decision), *_sent(chain), *_done(chain)])
+    return "\n".join(
+        [*_asked(chain.decision), *_stepped(chain), *_judged(chain.decision), *_sent(chain), *_done(chain)]
+    )
+
+
+def _stepped(chain: Chain) -> Iterator[str]:
+    for one in chain.steps:
+        mark = ">" if one is chain.decision else " "
+        price = "no price" if one.limit_price is None else plain(one.limit_price)
+        what = f"{plain(one.quantity)} @ {price}"
+        refused = ", ".join(found.rule for found in one.failures)
+        told = f"{clock(one.decided_at)}  {one.verdict}  {what}  {one.decision_id}  {refused}"
+        yield f"STEP {one.step} {mark}{told.rstrip()}"
 
 
 def _asked(decision: Decision) -> Iterator[str]:
@@ -37,10 +49,17 @@ def _judged(decision: Decision) -> Iterator[str]:
     yield f"  {clock(decision.decided_at)}  {decision.verdict.upper()} while {decision.trading_state}"
     yield from (f"  {_line(check)}" for check in decision.checks)
     if decision.sizing:
-        yield "  size: " + " -> ".join(f"{step.step} {money(step.notional)}" for step in decision.sizing)
+        yield "  size:"
+        yield from (f"    {_sized(step)}" for step in decision.sizing)
     if decision.account:
         yield "  account: " + ", ".join(f"{name}={value}" for name, value in sorted(decision.account.items()))
     yield f"  hash {decision.hash} after {decision.previous_hash}"
+
+
+def _sized(step: SizingStep) -> str:
+    factor = "" if step.factor is None else f" x {step.factor}"
+    detail = f"   ({step.detail})" if step.detail else ""
+    return f"{step.step:<18} {money(step.notional):>14}{factor}{detail}"
 
 
 def _line(check: CheckResult) -> str:
@@ -74,3 +93,5 @@ def _done(chain: Chain) -> Iterator[str]:
         )
     if chain.fills:
         yield f"MONEY    cash flow {money(chain.cash_flow)} after fees"
+    if chain.realized is not None:
+        yield f"PROFIT   {money(chain.realized)} realized over the average cost of what was held, after fees"

@@ -25,10 +25,22 @@ def kill(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: As
     _tell(state, "killed: latched until `gpt-trader reset`", as_json=as_json)
 
 
-def reset(run_dir: RunDir = DEFAULT_RUN, reason: Reason = "operator", as_json: AsJson = False) -> None:
-    """Clear the kill latch; causes that still hold stay."""
-    state = _order(run_dir, subjects.CONTROL_RESET, Reset(reason=reason))
+def reset(
+    excuse: Annotated[
+        list[str] | None, typer.Option(help="Excuse this order, by the venue's id as `gpt-trader status` shows it.")
+    ] = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    reason: Reason = "operator",
+    as_json: AsJson = False,
+) -> None:
+    """Clear the kill latch; causes that still hold stay, and so does the halt for orders that are not excused."""
+    state = _order(run_dir, subjects.CONTROL_RESET, reset_of(excuse, reason))
     _tell(state, "kill latch cleared", as_json=as_json)
+
+
+def reset_of(excuse: list[str] | None, reason: str) -> Reset:
+    """Say what a reset asks of the gate: it excuses exactly the orders that were named."""
+    return Reset(reason=reason, orders=tuple(excuse or ()))
 
 
 def pause(

@@ -37,7 +37,10 @@ def verify_log(run_dir: RunDir = DEFAULT_RUN, log: Log = None, head: Head = None
     if found.problems:
         fail(f"the decision log is NOT intact: {len(found.problems)} problem(s)")
     if not as_json:
-        typer.echo(f"intact: {found.records} records, each one chained to the one before it; head {found.head}")
+        end = (
+            "" if log is None or head is not None else "; whether its end was cut, only a --head kept elsewhere proves"
+        )
+        typer.echo(f"intact: {found.records} records, each one chained to the one before it; head {found.head}{end}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

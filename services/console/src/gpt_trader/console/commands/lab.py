@@ -1,5 +1,6 @@
-"""Commands that look back: each runs the lab beside us, whose domains no other service may load."""
+"""Commands that the lab beside us answers, whose domains no other service may load."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,6 +17,14 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="ISO", help="Last time, not included.")]
 Twice = Annotated[bool, typer.Option("--twice", help="Also replay in a second, different interpreter, and compare.")]
+
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def simulate() -> None:
+    """Simulate the whole system."""
 
 
 def replay(run_dir: RunDir = DEFAULT_RUN, twice: Twice = False, as_json: AsJson = False) -> None:
@@ -39,13 +48,42 @@ def rejudge(
     _lab("rejudge", run_dir, "--policy", str(policy), *span, *_format(as_json=as_json))
 
 
+@app.command()
+def storm(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
+    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes to share them.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Run this one seed only.")] = None,
+    length: Annotated[int, typer.Option(min=1, help="How many times as long each storm is.")] = 1,
+    trace: Annotated[bool, typer.Option("--trace", help="With --seed: print every event and fault.")] = False,
+    without: Annotated[str | None, typer.Option(metavar="NAME", help="Take this protection away.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the real gate and executor through storms of faults, each decided and repeated by its seed.
+
+    Exit code 1 = an invariant broke (with --without: nobody noticed), 130 = interrupted. `lab storm --help` tells of
+    the faults, the invariants, and the protections that can be taken away.
+    """
+    _require_lab()
+    chosen = (*(("--seed", str(seed)) if seed is not None else ()), *(("--without", without) if without else ()))
+    flags = (*(("--trace",) if trace else ()), *_format(as_json=as_json))
+    counts = {"--seeds": seeds, "--first": first, "--jobs": jobs, "--length": length}
+    words = (*(word for name, count in counts.items() for word in (name, str(count))), *chosen, *flags)
+    argv = [sys.executable, "-m", "gpt_trader.lab", "storm", *words]
+    os.execv(sys.executable, argv)  # noqa: S606 - our own module; as this very process it gets signals and terminal
+
+
 def _format(*, as_json: bool) -> tuple[str, ...]:
     return ("--json",) if as_json else ()
 
 
 def _lab(command: str, run_dir: Path, *options: str) -> NoReturn:
     """Let the lab answer in our place, with its own exit code."""
-    if find_spec("gpt_trader.lab") is None:
-        fail("the lab is not installed here: install gpt-trader-lab", 3)
+    _require_lab()
     argv = [sys.executable, "-m", "gpt_trader.lab", command, "--run-dir", str(run_dir), *options]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)  # noqa: S603 - our own module in our own interpreter
+
+
+def _require_lab() -> None:
+    if find_spec("gpt_trader.lab") is None:
+        fail("the lab is not installed here: install gpt-trader-lab", 3)

@@ -1,7 +1,6 @@
 """Commands that only look."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -45,7 +44,7 @@ def status(run_dir: RunDir = DEFAULT_RUN, as_json: AsJson = False) -> None:
 
 def _show_status(picture: Picture, manifest: Manifest, *, as_json: bool) -> None:
     alive = {name: beat for name, (beat, _) in picture.heartbeats.items()}
-    names = [zone.value for zone in subjects.Zone if zone is not subjects.Zone.OPERATOR]
+    names = [zone.value for zone in subjects.SERVICES]
     if as_json:
         services = {name: alive.get(name) for name in names}
         emit({"trading": picture.trading, "account": picture.account, "services": services})
@@ -53,21 +52,16 @@ def _show_status(picture: Picture, manifest: Manifest, *, as_json: bool) -> None
     typer.echo(screen.status_line(picture.trading).plain)
     for cause in picture.trading.causes if picture.trading else ():
         until = f" until {screen.clock(cause.until)}" if cause.until else ""
-        what = f"{cause.status}: {cause.code} {cause.product or ''}"
+        what = f"{cause.status}: {cause.code} {cause.product or cause.strategy or ''}"
         typer.echo(f"  {what} since {screen.clock(cause.since)}{until}: {cause.detail}")
     typer.echo(screen.account_line(picture.account).plain)
     for name in names:
         beat = alive.get(name)
         word = "no heartbeat" if beat is None else f"{'ready' if beat.is_ready else 'not ready'} {beat.detail}"
         typer.echo(f"  {name:<12} {word}")
+        if beat is not None and beat.drift:
+            typer.echo(f"  {'':<12} its files say otherwise since it started: {beat.drift}")
     typer.echo(f"  bus {manifest.nats_url}   venue https://{manifest.exchange_rest}")
-
-
-def positions(run_dir: RunDir = DEFAULT_RUN, as_json: AsJson = False) -> None:
-    """Show what is held and what it is worth."""
-    account = _latest(run_dir, "STATE", subjects.ACCOUNT, AccountSnapshot)
-    held = [position for position in account.positions if position.quantity]
-    _show(held, screen.positions(held), as_json=as_json)
 
 
 def orders(limit: Limit = 20, run_dir: RunDir = DEFAULT_RUN, as_json: AsJson = False) -> None:
@@ -111,7 +105,8 @@ def explain(
         if chain is None:
             fail(f"nothing recorded has the id {wanted!r}: `gpt-trader decisions --json` lists ids")
         if as_json:
-            emit({"decision": chain.decision, "intent": chain.intent, "orders": chain.orders, "fills": chain.fills})
+            told = {"decision": chain.decision, "intent": chain.intent, "orders": chain.orders, "fills": chain.fills}
+            emit({**told, "steps": chain.steps})
         else:
             typer.echo(story(chain))
 
@@ -133,16 +128,6 @@ def watch(run_dir: RunDir = DEFAULT_RUN, as_json: AsJson = False) -> None:
                 await asyncio.sleep(0.25)
 
     on_the_bus(run_dir, work)
-
-
-def _latest(run_dir: Path, stream: str, subject: str, model: type[M]) -> M:
-    async def work(bus: Bus, _clock: Clock, _manifest: Manifest) -> M | None:
-        return await last_of(bus, stream, subject, model)
-
-    latest = on_the_bus(run_dir, work)
-    if latest is None:
-        fail(f"nothing was published on {subject} yet: is the risk gate ready? `gpt-trader status` tells")
-    return latest
 
 
 def _show(values: object, drawn: RenderableType, *, as_json: bool) -> None:

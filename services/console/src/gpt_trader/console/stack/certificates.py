@@ -1,5 +1,7 @@
-"""A certificate authority for one run, and the certificate of the gate's egress."""
+"""A certificate authority for one server: made, used once, and thrown away."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +26,9 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.CertificateBuilder:
+def _builder(
+    subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, now: datetime, life: timedelta
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -32,35 +36,60 @@ def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, now: da
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + _LIFE)
+        .not_valid_after(now + life)
     )
 
 
-def make_egress_certificate(folder: Path, ca_file: Path, now: datetime) -> tuple[Path, Path]:
-    """Make a CA (its key is thrown away) and the egress's certificate for loopback; return (certificate, key)."""
-    ca_key = ec.generate_private_key(ec.SECP256R1())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A server's certificate with its key, and the authority that signed it; all PEM."""
+
+    authority: str
+    certificate: str
+    key: str = field(repr=False)
+
+
+def issue(subject: str, names: Sequence[str], now: datetime, life: timedelta = _LIFE) -> Issued:
+    """Make an authority, let it sign one server certificate for names and addresses, and throw its key away."""
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer = f"{subject} CA"
     authority = (
-        _builder("gpt-trader run CA", "gpt-trader run CA", ca_key, now)
+        _builder(issuer, issuer, ca_key, now, life)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .add_extension(_ca_usage(), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
     certificate = (
-        _builder("risk-gate egress", "gpt-trader run CA", key, now)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        _builder(subject, issuer, key, now, life)
+        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    ca_file.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    return Issued(authority=_text(authority), certificate=_text(certificate), key=_pem(key).decode())
+
+
+def make_egress_certificate(folder: Path, ca_file: Path, now: datetime) -> tuple[Path, Path]:
+    """Write a CA and the egress's certificate for loopback; return (certificate, key)."""
+    issued = issue("gpt-trader run", ("localhost", "127.0.0.1", "::1"), now)
+    ca_file.write_text(issued.authority)
     certificate_file, key_file = folder / "egress.crt", folder / "egress.key"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    write_secret(key_file, _pem(key).decode())
+    certificate_file.write_text(issued.certificate)
+    write_secret(key_file, issued.key)
     return certificate_file, key_file
+
+
+def _text(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _ca_usage() -> x509.KeyUsage:

@@ -31,6 +31,16 @@ class RunFolder:
         return self.root / "app.yaml"
 
     @property
+    def policy(self) -> Path:
+        """The run's own copy of its limits; a running gate adopts what is made tighter in it."""
+        return self.root / "policy.yaml"
+
+    @property
+    def targets(self) -> Path:
+        """What there is to scrape, for Prometheus' file_sd; present while the stack is up."""
+        return self.root / "prometheus-targets.json"
+
+    @property
     def manifest(self) -> Path:
         """What runs where; present while the stack is up."""
         return self.root / "stack.json"

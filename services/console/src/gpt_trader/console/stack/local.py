@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,20 @@ import aiohttp
 import orjson
 
 from gpt_trader.console.connection import Manifest, RunningProcess
-from gpt_trader.console.stack.configuration import Exchange, profile_of, write_profile
+from gpt_trader.console.stack.configuration import Exchange, places, profile_of, write_profile
 from gpt_trader.console.stack.folder import RunFolder
-from gpt_trader.console.stack.plan import SERVICES, Plan, Ports
+from gpt_trader.console.stack.plan import SERVICES, Mode, Plan, Ports
 from gpt_trader.console.stack.process import Process, ProcessFailed
 from gpt_trader.console.stack.secrets import Secrets, make_secrets
+from gpt_trader.contracts.market import is_future
+from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.clock import Clock, ClockSettings
 from gpt_trader.runtime.infrastructure.provision import provision
 from gpt_trader.runtime.infrastructure.servers import nats_argv, valkey_argv
 
 READY_WITHIN = 30.0
+_FUTURES_WALLET = 25000
+"""Dollars that the demo has in the futures wallet from the start: without any, each position is near liquidation."""
 """Seconds a process may take until it is ready."""
 
 
@@ -41,16 +45,19 @@ class LocalStack:
         """Bring everything up until all services are ready; raises ProcessFailed naming what did not come up."""
         secrets = make_secrets(self.folder, self.clock.wall())
         await self._start_infrastructure(secrets)
-        clock = ClockSettings(
-            clock_origin=self.clock.wall(), clock_start=self.plan.start, clock_rate=self.plan.rate
-        )  # fmt: skip
-        exchange = await self._start_exchange(clock)
+        clock = ClockSettings()
+        if self.plan.mode is Mode.DEMO:
+            clock = ClockSettings(
+                clock_origin=self.clock.wall(), clock_start=self.plan.start, clock_rate=self.plan.rate
+            )  # fmt: skip
+        exchange = None if self.plan.mode is Mode.DRY_RUN else await self._start_exchange(clock)
         write_profile(self.folder.profile, profile_of(self.plan, self.ports, self.folder, exchange, clock))
         for service in SERVICES:
             await self._start(service, [sys.executable, "-m", _module(service), "--profile", str(self.folder.profile)])
             self._healths[service] = f"http://127.0.0.1:{self.ports.health[service]}"
         await self._wait_until_ready()
         manifest = self._manifest(exchange, clock)
+        self.folder.targets.write_bytes(orjson.dumps(targets(self._healths)))
         self.folder.manifest.write_bytes(orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
         return manifest
 
@@ -63,6 +70,7 @@ class LocalStack:
     async def stop(self) -> None:
         """End everything in reverse order; nothing is left running."""
         self.folder.manifest.unlink(missing_ok=True)
+        self.folder.targets.unlink(missing_ok=True)
         for process in reversed(self.processes):
             await process.stop()
 
@@ -91,6 +99,7 @@ class LocalStack:
         argv = [sys.executable, "-m", "gpt_trader.exchange_sim", *exchange_options(self.plan, self.ports, state, clock)]
         process = await self._start("exchange-sim", argv)
         announced = await _announcement(process)
+        self._healths["exchange-sim"] = f"http://127.0.0.1:{self.ports.exchange_health}"
         self.say(f"exchange-sim https://{announced.rest} (books and faults: {announced.admin})")
         return announced
 
@@ -118,15 +127,15 @@ class LocalStack:
                     )
                 await asyncio.sleep(0.1)
 
-    def _manifest(self, exchange: Exchange, clock: ClockSettings) -> Manifest:
+    def _manifest(self, exchange: Exchange | None, clock: ClockSettings) -> Manifest:
         return Manifest(
             supervisor_pid=os.getpid(),
             nats_url=f"nats://127.0.0.1:{self.ports.nats}",
             nats_monitor=f"http://127.0.0.1:{self.ports.nats_monitor}",
             operator_seed=self.folder.seed("operator"),
             gate_journal=self.folder.of("risk-gate") / "journal" / "gate.jsonl",
-            exchange_rest=exchange.rest,
-            exchange_admin=exchange.admin,
+            exchange_rest=places(self.plan, exchange).orders["venue_rest"],
+            exchange_admin=None if exchange is None else exchange.admin,
             clock=clock,
             processes=tuple(
                 RunningProcess(
@@ -150,19 +159,35 @@ async def running(stack: LocalStack) -> AsyncIterator[Manifest]:
         await stack.stop()
 
 
+def targets(healths: Mapping[str, str]) -> list[dict[str, object]]:
+    """Say what Prometheus shall scrape, as its file_sd reads it; the label is the one that rules and dashboards use."""
+    return [
+        {"targets": [address.removeprefix("http://")], "labels": {"service": service}}
+        for service, address in sorted(healths.items())
+    ]
+
+
 def exchange_options(plan: Plan, ports: Ports, state: Path, clock: ClockSettings) -> list[str]:
     """Spell the exchange's command line."""
+    futures = [product for product in plan.products if is_future(product)]
     options: dict[str, object] = {
         "--port": ports.exchange,
         "--admin-port": ports.exchange_admin,
+        "--health-port": ports.exchange_health,
         "--state-dir": state,
         "--seed": plan.seed,
-        "--products": ",".join(plan.products),
+        "--products": ",".join(product for product in plan.products if not is_future(product)),
         "--ticks-per-second": plan.ticks_per_second,
         "--clock-rate": clock.clock_rate,
     }
     if clock.clock_origin is not None and clock.clock_start is not None:
         options |= {"--clock-origin": clock.clock_origin.isoformat(), "--clock-start": clock.clock_start.isoformat()}
+    if plan.mode is Mode.PAPER:
+        options |= {"--follow": f"nats://127.0.0.1:{ports.nats}", "--follow-seed-file": state / f"{Zone.EXCHANGE}.nk"}
+    if futures:
+        options |= {"--futures": ",".join(futures), "--futures-wallet": _FUTURES_WALLET}
+    if plan.scenario is not None:
+        options |= {"--scenario": plan.scenario, "--record": state / "faults.jsonl"}
     words = [str(word) for option in options.items() for word in option]
     return [*words, "--replay", *map(str, plan.replay)] if plan.replay else words
 

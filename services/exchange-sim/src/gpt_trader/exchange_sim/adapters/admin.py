@@ -2,34 +2,43 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
 from aiohttp import web
 from multidict import MultiDict
-from pydantic import Field
 
-from gpt_trader.exchange_sim.adapters.faults import Fault, FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.admin_bodies import (
+    BalanceBody,
+    DelaysBody,
+    ExternalOrderBody,
+    MarketBody,
+)
+from gpt_trader.exchange_sim.adapters.admin_faults import FaultRoutes
+from gpt_trader.exchange_sim.adapters.faults import Faults
 from gpt_trader.exchange_sim.adapters.futures_render import position_json, summary_feed
 from gpt_trader.exchange_sim.adapters.render import fill_json, order_json
 from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
-from gpt_trader.exchange_sim.adapters.rest.bodies import Body, CreateBody, request_of
+from gpt_trader.exchange_sim.adapters.rest.bodies import request_of
 from gpt_trader.exchange_sim.adapters.rest.order_routes import place
 from gpt_trader.exchange_sim.adapters.rest.wire import (
     Call,
     Json,
     Refused,
+    Strikes,
     encode,
     invalid,
     parse_body,
     text,
     timestamp,
 )
-from gpt_trader.exchange_sim.domain.accounts import CashMoved
+from gpt_trader.exchange_sim.domain.accounts import CashKind, CashMoved
 from gpt_trader.exchange_sim.domain.contracts import Contract, MarginRates
+from gpt_trader.exchange_sim.domain.delays import Delays
 from gpt_trader.exchange_sim.domain.execution import OrderChanged
 from gpt_trader.exchange_sim.domain.listing import Listing
+from gpt_trader.exchange_sim.domain.margin import MarginSetting
+from gpt_trader.exchange_sim.domain.markets import Pin
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, STRANGER
 from gpt_trader.exchange_sim.domain.sessions import MarginWindow
 from gpt_trader.exchange_sim.domain.venue import Venue
@@ -39,64 +48,22 @@ _HUNDRED = Decimal(100)
 _EMPTY: MultiDict[str] = MultiDict()
 
 
-class FaultBody(Body):
-    """POST /faults; `times` below zero never wears out, zero disarms the kind."""
-
-    kind: FaultKind
-    match: str = ""
-    times: int = 1
-    value: int = Field(default=0, ge=0)
-
-
-class MarketBody(Body):
-    """POST /market; without a product all markets are meant."""
-
-    product_id: str | None = None
-    jump_percent: Decimal | None = Field(default=None, gt=-100, lt=1000)
-    frozen: bool | None = None
-    spread_multiplier: Decimal | None = Field(default=None, gt=0)
-    depth_multiplier: Decimal | None = Field(default=None, gt=0)
-    flags: dict[str, bool] = Field(default_factory=dict)
-    margin_window: Literal["INTRADAY", "OVERNIGHT", "WEEKEND", "TRANSITION", "CLOCK"] | None = None
-    funding_rate: Decimal | None = Field(default=None, gt=-1, lt=1)
-    intraday_margin_rate: Decimal | None = Field(default=None, gt=0, le=1)
-    overnight_margin_rate: Decimal | None = Field(default=None, gt=0, le=1)
-    expire: bool = False
-
-    @property
-    def changes_terms(self) -> bool:
-        """Whether terms of futures contracts are to change."""
-        rates = (self.funding_rate, self.intraday_margin_rate, self.overnight_margin_rate)
-        return self.expire or any(rate is not None for rate in rates)
-
-
-class ExternalOrderBody(CreateBody):
-    """POST /orders/external; a stranger trades with own money, else it is the account's other hand."""
-
-    stranger: bool = False
-
-
-class BalanceBody(Body):
-    """POST /balances; negative takes out."""
-
-    currency: str
-    amount: Decimal
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminServer:
     """Inspection and fault hooks."""
 
     floor: Floor
-    faults: FaultBoard
+    faults: Faults
 
     def application(self) -> web.Application:
         """Build the listener's routes."""
         app = web.Application()
         app.router.add_get("/healthz", _serving(self._health))
         app.router.add_get("/books", _serving(self._books))
-        app.router.add_post("/faults", _serving(self._faults))
+        for method, path, answer in FaultRoutes(floor=self.floor, faults=self.faults).table():
+            app.router.add_route(method, path, _serving(answer))
         app.router.add_post("/market", _serving(self._market))
+        app.router.add_post("/delays", _serving(self._delays))
         app.router.add_post("/orders/external", _serving(self._external_order))
         app.router.add_post("/balances", _serving(self._balances))
         return app
@@ -124,16 +91,14 @@ class AdminServer:
                 for currency in venue.ledger.currencies(CUSTOMER)
                 for balance in (venue.ledger.balance(CUSTOMER, currency),)
             },
+            "transfers": [
+                {"currency": one.currency, "amount": text(one.amount), "at": timestamp(one.at)}
+                for one in venue.ledger.transfers
+                if one.owner == CUSTOMER
+            ],
             "futures": _futures_json(venue),
             "events": [_event_json(entry, self.floor) for entry in self.floor.journal],
         }
-
-    def _faults(self, raw: bytes) -> Json:
-        body = parse_body(FaultBody, raw)
-        if body.kind is FaultKind.NO_IDEMPOTENCY:
-            self.floor.venue.is_idempotent = body.times == 0
-        self.faults.arm(Fault(kind=body.kind, match=body.match, times=body.times, value=body.value))
-        return {"armed": [{"kind": one.kind, "match": one.match, "times": one.times} for one in self.faults.armed]}
 
     def _market(self, raw: bytes) -> Json:
         body = parse_body(MarketBody, raw)
@@ -156,10 +121,25 @@ class AdminServer:
                 elif body.product_id is not None:
                     raise invalid(f"product_id: {body.product_id!r} is not a future")
         if body.margin_window is not None:
-            venue.day.force_window(MarginWindow.__members__.get(body.margin_window), now)
+            ends_at = None if body.window_ends_in_s is None else now + timedelta(seconds=body.window_ends_in_s)
+            venue.day.force_window(MarginWindow.__members__.get(body.margin_window), now, ends_at)
+        if body.margin_setting is not None:
+            venue.desk.choose(MarginSetting[body.margin_setting])
+        if body.pays_funding:
+            venue.desk.pay_funding(now)
         venue.desk.rehold_all()
         venue.advance(now)
         self.floor.publish()
+
+    def _delays(self, raw: bytes) -> Json:
+        body = parse_body(DelaysBody, raw)
+        venue = self.floor.venue
+        venue.delays = Delays(
+            pending=_milliseconds(body.pending_ms, venue.delays.pending),
+            visibility=_milliseconds(body.visibility_ms, venue.delays.visibility),
+            cancel=_milliseconds(body.cancel_ms, venue.delays.cancel),
+        )
+        return {"pending": str(venue.delays.pending), "visibility": str(venue.delays.visibility)}
 
     def _external_order(self, raw: bytes) -> Json:
         body = parse_body(ExternalOrderBody, raw)
@@ -167,7 +147,16 @@ class AdminServer:
         request = request_of(body, body.client_order_id, STRANGER if body.stranger else CUSTOMER)
         if body.stranger:
             self._endow(request.product_id)
-        call = Call(floor=self.floor, now=now, query=_EMPTY, path={}, raw_body=b"", key=None)
+        call = Call(
+            floor=self.floor,
+            now=now,
+            query=_EMPTY,
+            path={},
+            raw_body=b"",
+            key=None,
+            server_time=now,
+            strikes=Strikes(self.faults, self.faults.board.occasion("an order by another hand")),
+        )
         reply = place(call, request)
         return reply.body if isinstance(reply.body, dict) else {}
 
@@ -184,10 +173,20 @@ class AdminServer:
     def _balances(self, raw: bytes) -> Json:
         body = parse_body(BalanceBody, raw)
         ledger = self.floor.venue.ledger
-        if ledger.balance(CUSTOMER, body.currency).available + body.amount < 0:
+        given = -body.amount if body.to_futures else body.amount
+        if ledger.balance(CUSTOMER, body.currency).available + given < 0:
             raise invalid(f"amount: {body.amount} is more than is available")
-        ledger.deposit(CUSTOMER, body.currency, body.amount)
+        if body.to_futures:
+            self.floor.venue.desk.pay(CUSTOMER, CashKind.TO_FUTURES, body.amount, self.floor.now())
+        elif body.is_listed:
+            ledger.transfer(CUSTOMER, body.currency, body.amount, self.floor.now(), body.kind)
+        else:
+            ledger.deposit(CUSTOMER, body.currency, body.amount)
         return {"total": text(ledger.balance(CUSTOMER, body.currency).total)}
+
+
+def _milliseconds(given: int | None, otherwise: timedelta) -> timedelta:
+    return otherwise if given is None else timedelta(milliseconds=given)
 
 
 def _change_market(listing: Listing, body: MarketBody) -> None:
@@ -197,6 +196,10 @@ def _change_market(listing: Listing, body: MarketBody) -> None:
         conditions.price_factor *= 1 + body.jump_percent / _HUNDRED
     if body.frozen is not None:
         conditions.is_frozen = body.frozen
+    if body.mid is not None:
+        conditions.pin = Pin(mid=body.mid, spread_bps=body.spread_bps, depth=body.depth_notional)
+    if body.unpin:
+        conditions.pin = None
     conditions.spread_multiplier = body.spread_multiplier or conditions.spread_multiplier
     conditions.depth_multiplier = body.depth_multiplier or conditions.depth_multiplier
     if body.flags:
@@ -212,9 +215,15 @@ def _change_contract(listing: Listing, contract: Contract, body: MarketBody, now
         funding_rate=contract.funding_rate if body.funding_rate is None else body.funding_rate,
         intraday=_rates(body.intraday_margin_rate, contract.intraday),
         overnight=_rates(body.overnight_margin_rate, contract.overnight),
-        expiry=min(contract.expiry, now) if body.expire else contract.expiry,
+        expiry=_expiry(contract, body, now),
     )
     listing.product = replace(listing.product, contract=changed)
+
+
+def _expiry(contract: Contract, body: MarketBody, now: datetime) -> datetime:
+    if body.expires_in_s is not None:
+        return now + timedelta(seconds=body.expires_in_s)
+    return min(contract.expiry, now) if body.expire else contract.expiry
 
 
 def _rates(both: Decimal | None, otherwise: MarginRates) -> MarginRates:

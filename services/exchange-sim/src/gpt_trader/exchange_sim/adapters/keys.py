@@ -48,11 +48,12 @@ _SCOPES = {
 
 
 def issue_key(kind: KeyKind, name: str, path: Path) -> ApiKey:
-    """Write a CDP key file, or keep the one that is there: a restarted venue knows its clients' keys."""
+    """Write a CDP key file, or keep the one that is there, whatever its name: clients hold it already."""
     if not path.exists():
         write_private(path, orjson.dumps({"name": name, "privateKey": _pem(kind)}))
     try:
         content = orjson.loads(path.read_bytes())
+        known_as = str(content["name"])
         private = serialization.load_pem_private_key(content["privateKey"].encode(), None)
     except (OSError, ValueError, KeyError) as error:
         raise CannotStart(f"{path}: not a key file: {error}") from error
@@ -64,7 +65,7 @@ def issue_key(kind: KeyKind, name: str, path: Path) -> ApiKey:
         raise CannotStart(
             f"{path}: the key there is not of --key-kind {kind.value}; remove the file to get a fresh one"
         )
-    return ApiKey(name=name, algorithm="EdDSA" if is_edwards else "ES256", public_key=public, scopes=_SCOPES[kind])
+    return ApiKey(name=known_as, algorithm="EdDSA" if is_edwards else "ES256", public_key=public, scopes=_SCOPES[kind])
 
 
 def _pem(kind: KeyKind) -> str:

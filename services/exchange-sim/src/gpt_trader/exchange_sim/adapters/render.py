@@ -15,6 +15,7 @@ from gpt_trader.exchange_sim.domain.orders import (
     Fill,
     Order,
     OrderKind,
+    Row,
     Side,
     Status,
     Terms,
@@ -45,8 +46,11 @@ def configuration_json(terms: Terms) -> Json:
     return {terms.kind.value: fields}
 
 
-def order_type(terms: Terms) -> str:
+def order_type(order: Order) -> str:
     """Name the venue's order type."""
+    terms = order.terms
+    if order.request.is_liquidation:
+        return "LIQUIDATION"
     if terms.kind in MARKET_KINDS:
         return "MARKET"
     if terms.kind in STOP_KINDS:
@@ -110,7 +114,7 @@ def order_json(order: Order, user_id: str, portfolio_id: str) -> Json:
         "size_inclusive_of_fees": order.budget is not None,
         "total_value_after_fees": text(total_after_fees(order)),
         "trigger_status": order.trigger.value,
-        "order_type": "LIQUIDATION" if order.request.is_liquidation else order_type(order.terms),
+        "order_type": order_type(order),
         "reject_reason": "REJECT_REASON_UNSPECIFIED",
         "settled": order.status is Status.FILLED,
         "product_type": product_type(order),
@@ -148,11 +152,11 @@ def _edits_json(order: Order) -> list[Json]:
 def fill_json(fill: Fill, user_id: str, portfolio_id: str) -> Json:
     """Render a fill row."""
     return {
-        "entry_id": sha256(f"{fill.order_id}:{fill.trade.trade_id}".encode()).hexdigest(),
+        "entry_id": sha256(_entry(fill).encode()).hexdigest(),
         "trade_id": fill.trade.trade_id,
         "order_id": fill.order_id,
         "trade_time": timestamp(fill.trade.at),
-        "trade_type": "FILL",
+        "trade_type": fill.row.value,
         "price": text(fill.trade.price),
         "size": text(fill.trade.quantity),
         "commission": text(fill.commission),
@@ -165,6 +169,11 @@ def fill_json(fill: Fill, user_id: str, portfolio_id: str) -> Json:
         "retail_portfolio_id": portfolio_id,
         "fillSource": "FILL_SOURCE_CLOB",
     }
+
+
+def _entry(fill: Fill) -> str:
+    row = f"{fill.order_id}:{fill.trade.trade_id}"
+    return row if fill.row is Row.FILL else f"{row}:{fill.sequence}"
 
 
 def user_order_json(order: Order, portfolio_id: str) -> Json:
@@ -185,7 +194,7 @@ def user_order_json(order: Order, portfolio_id: str) -> Json:
         "number_of_fills": str(order.fill_count),
         "order_id": order.order_id,
         "order_side": order.side.value,
-        "order_type": {"STOP_LIMIT": "Stop Limit"}.get(order_type(terms), order_type(terms).title()),
+        "order_type": {"STOP_LIMIT": "Stop Limit"}.get(order_type(order), order_type(order).title()),
         "outstanding_hold_amount": text(order.hold),
         "post_only": "true" if terms.post_only else "false",
         "product_id": order.product_id,

@@ -49,6 +49,21 @@ class CashMoved:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Money that an owner brought in or took out; `number` counts all transfers.
+
+    `kind` is what the list of transactions calls it; empty = a deposit or withdrawal.
+    """
+
+    number: int
+    owner: str
+    currency: str
+    amount: Decimal
+    kind: str
+    at: datetime
+
+
 def futures_wallet(owner: str) -> str:
     """Name the ledger owner that keeps somebody's futures cash."""
     return f"{owner}:cfm"
@@ -59,6 +74,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._balances: defaultdict[tuple[str, str], Balance] = defaultdict(Balance)
+        self.transfers: list[Transfer] = []
 
     def balance(self, owner: str, currency: str) -> Balance:
         """Return the current balance, empty for a currency never held."""
@@ -75,6 +91,12 @@ class Ledger:
     def deposit(self, owner: str, currency: str, amount: Decimal) -> None:
         """Bring money in, or take it out when negative."""
         self._balances[owner, currency].total += amount
+
+    def transfer(self, owner: str, currency: str, amount: Decimal, at: datetime, kind: str = "") -> None:
+        """Deposit, and let the owner's list of transactions tell of it."""
+        self.deposit(owner, currency, amount)
+        number = len(self.transfers) + 1
+        self.transfers.append(Transfer(number=number, owner=owner, currency=currency, amount=amount, kind=kind, at=at))
 
     def hold(self, owner: str, currency: str, amount: Decimal) -> None:
         """Reserve for an order, or release when negative."""

@@ -1,16 +1,20 @@
 """Money and order state of each match: holds, payments, fees."""
 
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from gpt_trader.exchange_sim.domain.accounts import FEES, Ledger
 from gpt_trader.exchange_sim.domain.desk import FuturesDesk
 from gpt_trader.exchange_sim.domain.fees import Fees
+from gpt_trader.exchange_sim.domain.matching import floor
 from gpt_trader.exchange_sim.domain.orders import (
     BRACKET_KINDS,
     MARKET,
     ZERO,
     Fill,
     Order,
+    Row,
     Side,
     Trade,
     Trigger,
@@ -45,6 +49,28 @@ class Clearing:
             self.rehold(order, product)
             fills.append(fill)
         return fills
+
+    def restate(self, fill: Fill, order: Order, product: Product, at: datetime, *, is_reversed: bool) -> None:
+        """Undo a spot fill, or halve it; money and order follow, a new row tells."""
+        quantity = ZERO if is_reversed else floor(fill.trade.quantity / 2, product.base_increment)
+        share = quantity / fill.trade.quantity
+        value, commission = fill.value * (share - 1), fill.commission * (share - 1)
+        self.ledger.move(MARKET, order.owner, product.base, (quantity - fill.trade.quantity) * order.signed)
+        self.ledger.move(order.owner, MARKET, product.quote, value * order.signed)
+        self.ledger.move(order.owner, FEES, product.quote, commission)
+        order.filled += quantity - fill.trade.quantity
+        order.filled_value += value
+        order.fees += commission
+        stated = quantity or fill.trade.quantity
+        restated = replace(
+            fill,
+            sequence=len(self.fills),
+            trade=replace(fill.trade, at=at, quantity=stated),
+            value=fill.value + value if quantity else fill.value,
+            commission=fill.commission + commission if quantity else fill.commission,
+            row=Row.CORRECTION if quantity else Row.REVERSAL,
+        )
+        self.fills.append(restated)
 
     def rehold(self, order: Order, product: Product) -> None:
         """Bring the hold to what the order's remaining part needs."""

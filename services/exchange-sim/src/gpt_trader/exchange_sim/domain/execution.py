@@ -1,6 +1,6 @@
 """Run orders and market steps through the book, and fire stops from the last price."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from gpt_trader.exchange_sim.domain.accounts import CashMoved
 from gpt_trader.exchange_sim.domain.book import Resting
 from gpt_trader.exchange_sim.domain.clearing import Clearing, bracket_limit
 from gpt_trader.exchange_sim.domain.listing import Listing
-from gpt_trader.exchange_sim.domain.markets import MarketStep, quotes_of
+from gpt_trader.exchange_sim.domain.markets import MarketStep, printed, quotes_of
 from gpt_trader.exchange_sim.domain.matching import Incoming, Match, can_fill_completely, cross, floor
 from gpt_trader.exchange_sim.domain.orders import (
     BRACKET_KINDS,
@@ -16,6 +16,7 @@ from gpt_trader.exchange_sim.domain.orders import (
     IMMEDIATE_KINDS,
     MARKET,
     ZERO,
+    Edit,
     Fill,
     Order,
     OrderKind,
@@ -93,6 +94,8 @@ class Execution:
         if order.terms.kind in FOK_KINDS and not can_fill_completely(listing.book, taker):
             self.finish(order, listing, Status.CANCELLED, at, "Fill or kill could not be filled")
             return
+        if order.part is not None and order.terms.kind not in FOK_KINDS:
+            taker.shrink(order.part)
         had_fills = self._cross(order, taker, listing, at)
         if order.is_terminal:
             return
@@ -103,7 +106,17 @@ class Execution:
             self.finish(order, listing, Status.CANCELLED, at, "Price protection reached")
         else:
             self.rest(order, listing)
-            self._changed(order, "opened" if not had_fills else "partially_filled", at)
+            self.changed(order, "opened" if not had_fills else "partially_filled", at)
+            if order.part is not None:
+                self.fill(order, listing, floor(order.remaining * order.part, listing.product.base_increment), at)
+
+    def fill(self, order: Order, listing: Listing, quantity: Decimal, at: datetime) -> None:
+        """Let the market trade with a resting order at its limit, whatever stands before it."""
+        if quantity <= 0:
+            return
+        listing.book.side(order.side).reduce(order.limit, order.order_id, quantity)
+        maker = Resting(order.order_id, order.owner, order.remaining)
+        self._print(Match(maker, order.limit, quantity), order.side.opposite, None, listing, at)
 
     def rest(self, order: Order, listing: Listing) -> None:
         """Join the book at the order's limit."""
@@ -115,6 +128,24 @@ class Execution:
         listing.book.side(order.side).remove(order.limit, order.order_id)
         order.is_resting = False
 
+    def amend(self, order: Order, listing: Listing, edit: Edit) -> bool:
+        """Give an order another price and size; true when it keeps its turn, else it has left the book."""
+        keeps_turn = edit.price == order.limit and edit.size <= order.size
+        if keeps_turn and order.is_resting:
+            listing.book.side(order.side).reduce(order.limit, order.order_id, order.size - edit.size)
+        elif order.is_resting:
+            self.unrest(order, listing)
+        order.limit, order.size = edit.price, edit.size
+        stop_price = edit.stop_price or order.terms.stop_price
+        order.terms = replace(order.terms, limit_price=edit.price, base_size=edit.size, stop_price=stop_price)
+        order.edits.append(edit)
+        return keeps_turn
+
+    def changed(self, order: Order, event: str, at: datetime) -> None:
+        """Tell that an order's visible state moved."""
+        order.updated_at = at
+        self._outbox.append(OrderChanged(order_id=order.order_id, event=event, at=at, status=order.status))
+
     def finish(self, order: Order, listing: Listing, status: Status, at: datetime, message: str = "") -> None:
         """End an order and release its hold."""
         if order.is_resting:
@@ -124,7 +155,7 @@ class Execution:
         order.status = status
         order.cancel_message = message
         self._clearing.rehold(order, listing.product)
-        self._changed(order, status.value.lower(), at)
+        self.changed(order, status.value.lower(), at)
         attached = order.request.attached
         if attached is not None and order.filled:
             self._children.append(_attached(order, attached, listing))
@@ -143,7 +174,8 @@ class Execution:
         book.asks.quote(quotes.asks)
         if not step.quantity:
             return
-        quantity = max(floor(step.quantity, listing.product.base_increment), listing.product.base_increment)
+        increment = listing.product.base_increment
+        quantity = max(floor(printed(step, quotes, listing.conditions), increment), increment)
         price = quotes.ask if step.taker is Side.BUY else quotes.bid
         taker = _market(step.taker, price, quantity)
         self._cross(None, taker, listing, step.at)
@@ -158,7 +190,7 @@ class Execution:
             if order.terms.kind in BRACKET_KINDS:
                 self.unrest(order, listing)
                 order.limit = bracket_limit(order, listing.product)
-            self._changed(order, "triggered", at)
+            self.changed(order, "triggered", at)
             self.trade(order, listing, at)
         children = self._children[:]
         self._children.clear()
@@ -218,7 +250,7 @@ class Execution:
 
     def _after_fill(self, maker: Order, listing: Listing, at: datetime) -> None:
         if maker.remaining:
-            self._changed(maker, "partially_filled", at)
+            self.changed(maker, "partially_filled", at)
             return
         maker.is_resting = False
         self.finish(maker, listing, Status.FILLED, at)
@@ -234,16 +266,12 @@ class Execution:
                 self.finish(one, listing, Status.CANCELLED, at, "Self-trade prevented")
             else:
                 self._clearing.rehold(one, listing.product)
-                self._changed(one, "reduced", at)
+                self.changed(one, "reduced", at)
 
     @staticmethod
     def _is_spent(taker: Incoming, listing: Listing) -> bool:
         best = listing.book.side(taker.side.opposite).best
         return best is not None and taker.wanted(best) <= 0
-
-    def _changed(self, order: Order, event: str, at: datetime) -> None:
-        order.updated_at = at
-        self._outbox.append(OrderChanged(order_id=order.order_id, event=event, at=at, status=order.status))
 
 
 def _market(side: Side, limit: Decimal, quantity: Decimal) -> Incoming:

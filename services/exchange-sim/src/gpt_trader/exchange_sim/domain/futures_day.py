@@ -39,6 +39,7 @@ class FuturesDay:
     def __init__(self, desk: FuturesDesk, listings: Mapping[str, Listing], opened_at: datetime) -> None:
         self.sweep: Sweep | None = None
         self.forced_window: MarginWindow | None = None
+        self._forced_until: datetime | None = None
         self._desk = desk
         self._listings = {name: one for name, one in listings.items() if one.product.contract is not None}
         self._expired: dict[str, None] = {}
@@ -86,9 +87,9 @@ class FuturesDay:
         if self.sweep is not None and at >= self.sweep.executes_at:
             self._execute(self.sweep, at)
 
-    def force_window(self, window: MarginWindow | None, at: datetime) -> None:
-        """Keep one margin window whatever the clock says; None returns to the clock."""
-        self.forced_window = window
+    def force_window(self, window: MarginWindow | None, at: datetime, ends_at: datetime | None = None) -> None:
+        """Keep one margin window whatever the clock says, for ever or until a time; None returns to the clock."""
+        self.forced_window, self._forced_until = window, ends_at
         self._open_window(at)
 
     def request_sweep(self, sweep_id: str, amount: Decimal | None, now: datetime) -> str | None:
@@ -131,7 +132,10 @@ class FuturesDay:
         self._desk.pay(CUSTOMER, CashKind.SWEEP, -(most if sweep.amount is None else min(sweep.amount, most)), at)
 
     def _open_window(self, at: datetime) -> None:
+        if self._forced_until is not None and at >= self._forced_until:
+            self.forced_window = self._forced_until = None
         window, self.window_ends = margin_window_at(at)
+        self.window_ends = self._forced_until or self.window_ends
         self._desk.window = window if self.forced_window is None else self.forced_window
         self._desk.rehold_all()
 

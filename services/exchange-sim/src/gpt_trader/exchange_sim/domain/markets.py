@@ -13,6 +13,7 @@ from gpt_trader.exchange_sim.domain.products import Product
 
 LEVELS = 30
 LEVEL_NOTIONAL = 20000
+PINNED_LEVELS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class Touch:
 class MarketStep:
     """One market event: a print of `taker`'s side at `price`, with `spread` behind it.
 
-    A zero quantity only moves the quotes. A missing touch empties that side of the book.
+    A zero quantity only moves the quotes. A missing touch empties that side of the book. Quotes that are given are
+    taken as they are, in place of any made around the price.
     """
 
     at: datetime
@@ -36,6 +38,7 @@ class MarketStep:
     spread: Decimal
     bid: Touch | None = Touch()
     ask: Touch | None = Touch()
+    quotes: "Quotes | None" = None
 
 
 class MarketStream(Protocol):
@@ -50,10 +53,23 @@ class MarketStream(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A market held still: its mid, its spread in bps, and the notional of each side within 100 bps of the touch.
+
+    Ten equal levels, 10 bps apart, so that what lies within any distance is known beforehand.
+    """
+
+    mid: Decimal
+    spread_bps: Decimal
+    depth: Decimal
+
+
 @dataclass(slots=True, kw_only=True)
 class Conditions:
     """What tests force upon a market."""
 
+    pin: Pin | None = None
     price_factor: Decimal = Decimal(1)
     spread_multiplier: Decimal = Decimal(1)
     depth_multiplier: Decimal = Decimal(1)
@@ -77,6 +93,10 @@ def to_tick(price: Decimal, product: Product) -> Decimal:
 
 def quotes_of(step: MarketStep, product: Product, conditions: Conditions) -> Quotes:
     """Place synthetic levels so that the print's price is the touch its taker hits."""
+    if conditions.pin is not None:
+        return _pinned(conditions.pin, product)
+    if step.quotes is not None:
+        return step.quotes
     tick = product.price_increment
     price = to_tick(step.price * conditions.price_factor, product)
     spread = max(to_tick(step.spread * conditions.price_factor * conditions.spread_multiplier, product), tick)
@@ -90,6 +110,33 @@ def quotes_of(step: MarketStep, product: Product, conditions: Conditions) -> Quo
         bids={} if step.bid is None else _levels(Side.BUY, bid, step.bid, product, conditions),
         asks={} if step.ask is None else _levels(Side.SELL, ask, step.ask, product, conditions),
     )
+
+
+def printed(step: MarketStep, quotes: Quotes, conditions: Conditions) -> Decimal:
+    """Return the quantity of a step's print; one in a pinned market never takes its touch away."""
+    if conditions.pin is None:
+        return step.quantity
+    touch = quotes.asks[quotes.ask] if step.taker is Side.BUY else quotes.bids[quotes.bid]
+    return min(step.quantity, touch / 2)
+
+
+def _pinned(pin: Pin, product: Product) -> Quotes:
+    spread = to_tick(pin.mid * pin.spread_bps / 10000, product)
+    notional = pin.depth / PINNED_LEVELS / product.multiplier
+    bid = to_tick(pin.mid - spread / 2, product)
+    ask = bid + spread
+    return Quotes(
+        bid=bid,
+        ask=ask,
+        bids=_ladder(bid, -1, notional, product),
+        asks=_ladder(ask, 1, notional, product),
+    )
+
+
+def _ladder(touch: Decimal, sign: int, notional: Decimal, product: Product) -> dict[Decimal, Decimal]:
+    prices = (to_tick(touch * (1000 + sign * level) / 1000, product) for level in range(PINNED_LEVELS))
+    increment = product.base_increment
+    return {price: max(floor(notional / price, increment), increment) for price in prices}
 
 
 def _levels(

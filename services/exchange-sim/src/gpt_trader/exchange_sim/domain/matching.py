@@ -26,6 +26,11 @@ class Incoming:
             return self.remaining
         return floor(self.budget / (price * (1 + self.fee_rate)), self.increment)
 
+    def shrink(self, share: Decimal) -> None:
+        """Want only a share of it."""
+        self.remaining = floor(self.remaining * share, self.increment)
+        self.budget = None if self.budget is None else self.budget * share
+
     def take(self, quantity: Decimal, price: Decimal) -> None:
         """Count a match."""
         if self.budget is None:

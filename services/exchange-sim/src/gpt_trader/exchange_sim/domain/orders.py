@@ -117,11 +117,15 @@ class Edit:
     price: Decimal
     size: Decimal
     accepted_at: datetime
+    stop_price: Decimal | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """State of one order; only the venue's modules change it."""
+    """State of one order; only the venue's modules change it.
+
+    `part` is the share of it that trades when it comes to the book, whatever the book holds; none: what the book gives.
+    """
 
     order_id: str
     request: OrderRequest
@@ -132,6 +136,7 @@ class Order:
     size: Decimal
     contract_size: Decimal | None = None
     budget: Decimal | None = None
+    part: Decimal | None = None
     status: Status = Status.PENDING
     trigger: Trigger = Trigger.NONE
     filled: Decimal = ZERO
@@ -196,9 +201,17 @@ class Trade:
     maker_side: Side
 
 
+class Row(StrEnum):
+    """What a row of fills says: a trade, what it became, or that it is undone."""
+
+    FILL = "FILL"
+    CORRECTION = "CORRECTION"
+    REVERSAL = "REVERSAL"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One order's half of a trade."""
+    """One order's half of a trade, or a later word on it."""
 
     sequence: int
     trade: Trade
@@ -208,3 +221,4 @@ class Fill:
     value: Decimal
     commission: Decimal
     is_maker: bool
+    row: Row = Row.FILL

@@ -23,6 +23,14 @@ MAX_OPEN_ORDERS = 500
 MAX_LIFE = timedelta(days=180)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The order exists; `is_repeat` when its client id was known and nothing was created."""
+
+    order_id: str
+    is_repeat: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A definitive no: the reason for a new order and its preview twin."""
@@ -57,6 +65,11 @@ def refuse(reason: str, message: str = "") -> Refusal:
 def refuse_preview(preview: str, message: str = "") -> Refusal:
     """Give a reason only the preview family knows; the new-order field says unknown."""
     return Refusal("UNKNOWN_FAILURE_REASON", preview, message)
+
+
+def named(reason: str) -> Refusal:
+    """Give a reason by its name, of either family."""
+    return refuse_preview(reason) if reason.startswith("PREVIEW_") else refuse(reason)
 
 
 def _configuration(s: Situation) -> Refusal | None:

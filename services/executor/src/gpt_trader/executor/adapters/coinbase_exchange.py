@@ -55,9 +55,13 @@ class CoinbaseExchange:
     rng: Random
     measurements: Measurements
 
+    def binds(self, intent: ApprovedIntent) -> bool:
+        """Read the body as the venue does."""
+        return parse.binds(intent)
+
     async def create(self, intent: ApprovedIntent) -> CreateReply:
         """Post the approved body; the JSON library spells it as the gate did, so the bytes are the approved ones."""
-        post = partial(self.client.post, intent.path, data=json.loads(intent.body))
+        post = partial(self.client.post, _PREFIX, data=json.loads(intent.body))
         try:
             return parse.create_reply(await self._run(self.lanes.creates, post))
         except requests.HTTPError as error:
@@ -125,6 +129,7 @@ class CoinbaseExchange:
 
     async def _retried(self, lane: ThreadPoolExecutor, request: str, call: Callable[[], T]) -> T:
         """Try three times with full jitter: random(0, min(30, 2^n)) seconds between."""
+        self.measurements.asked(request)
         for attempt in range(_ATTEMPTS):
             try:
                 return await self._run(lane, call)

@@ -47,7 +47,7 @@ class CoinbaseUserChannel:
                 ) as socket:
                     on_connected()
                     await self._read(socket, on_connected, on_order)
-            except (OSError, TimeoutError, InvalidHandshake, WebSocketException) as error:
+            except (EOFError, OSError, TimeoutError, InvalidHandshake, WebSocketException) as error:
                 log.warning("user_channel_lost", reason=repr(error), failures=self._failures)
             await asyncio.sleep(self.rng.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.25 * 2.0**self._failures)))
             self._failures += 1

@@ -1,5 +1,6 @@
 """The venue's JSON as our types; what does not fit raises ValueError naming field and reason."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -8,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from gpt_trader.contracts.ids import ClientOrderId, FillId, VenueOrderId
+from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import Amount, Instant, NonNegative, Positive
-from gpt_trader.contracts.orders import FillKind, Liquidity
+from gpt_trader.contracts.orders import WOULD_TAKE, FillKind, Liquidity, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.executor.domain.submission import Created, CreateReply, Declined, ErrorStatus, Unreadable
 from gpt_trader.executor.domain.venue import VenueFill, VenueOrder
@@ -115,8 +117,22 @@ class _Frame(_Foreign):
 
 
 _CREATE: TypeAdapter[_Created | _Declined] = TypeAdapter(_Created | _Declined)
+_STATUSES = {
+    "PENDING": OrderStatus.OPEN,
+    "QUEUED": OrderStatus.OPEN,
+    "OPEN": OrderStatus.OPEN,
+    "CANCEL_QUEUED": OrderStatus.OPEN,
+    "EDIT_QUEUED": OrderStatus.OPEN,
+    "FILLED": OrderStatus.FILLED,
+    "CANCELLED": OrderStatus.CANCELED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "FAILED": OrderStatus.REJECTED,
+}
+"""FAILED = the venue took the order and refused it afterwards; every other word is unknown."""
 _KINDS = {"REVERSAL": FillKind.REVERSAL, "CORRECTION": FillKind.CORRECTION}
 _LIQUIDITY = {"MAKER": Liquidity.MAKER, "TAKER": Liquidity.TAKER}
+_NOTHING_SAID = "refused_without_reason"
+_POST_ONLY = "LIMIT_PRICE_POST_ONLY"
 _NO_REASON = frozenset({"", "UNKNOWN_FAILURE_REASON"})
 
 
@@ -128,6 +144,18 @@ class Frame(BaseModel):
     sequence: int | None
     orders: tuple[tuple[str, VenueOrderId], ...]
     error: str
+
+
+def binds(intent: ApprovedIntent) -> bool:
+    """Whether the body names this order, and the JSON library will spell it the same when it is sent."""
+    try:
+        body = json.loads(intent.body)
+    except ValueError:
+        return False
+    if not isinstance(body, dict) or json.dumps(body) != intent.body:
+        return False
+    named = (body.get("client_order_id"), body.get("product_id"), body.get("side"))
+    return named == (intent.client_order_id, intent.product, intent.side.value.upper())
 
 
 def create_reply(body: object) -> CreateReply:
@@ -143,7 +171,7 @@ def create_reply(body: object) -> CreateReply:
         case _Declined():
             failure = answer.error_response
             reasons = (failure.preview_failure_reason, failure.error, failure.new_order_failure_reason)
-            return Declined(reason=next((one for one in reasons if one not in _NO_REASON), "refused_without_reason"))
+            return Declined(reason=_said(next((one for one in reasons if one not in _NO_REASON), _NOTHING_SAID)))
 
 
 def error_status(status: int, text: str) -> ErrorStatus:
@@ -196,12 +224,17 @@ def _order(raw: _Order) -> VenueOrder:
         venue_order_id=raw.order_id,
         client_order_id=raw.client_order_id,
         product=raw.product_id,
-        status=raw.status,
+        status=_STATUSES.get(raw.status, OrderStatus.UNKNOWN),
         filled_quantity=raw.filled_size,
-        reason=raw.reject_message or raw.cancel_message,
+        reason=_said(raw.reject_message or raw.cancel_message),
         created_at=raw.created_time,
         updated_at=max(times),
     )
+
+
+def _said(reason: str) -> str:
+    """Put the one reason that is acted on into our words; the venue's own stays readable behind them."""
+    return f"{WOULD_TAKE}: {reason}" if _POST_ONLY in reason else reason
 
 
 def _fill(raw: _Fill) -> VenueFill:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gpt_trader.contracts.ids import FillId
+from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.orders import Fill, FillKind
 
 _ZERO = Decimal(0)
+_BPS = Decimal(10000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +53,9 @@ def _standing(trade: list[Fill]) -> list[Fill]:
         return trade
     last = max(restated, key=lambda one: (one.occurred_at, one.kind is FillKind.REVERSAL, one.fill_id))
     return [last] if last.kind is FillKind.CORRECTION else []
+
+
+def slippage_bps(fill: Fill, intent: ApprovedIntent) -> Decimal:
+    """How much worse a fill is than the mark when its wish arrived, or than a stop's own price; negative = better."""
+    expected = intent.stop_price or intent.arrival_mark
+    return (fill.price - expected) * fill.side.sign / expected * _BPS

@@ -87,6 +87,20 @@ def evolve(order: Order, record: records.OrderRecord) -> Step:
             return _answered(order, record)
 
 
+def recalled(record: records.Recalled) -> Step:
+    """Go on from the last step that the bus has; what was not answered by then is in doubt."""
+    fills = {fill.fill_id: fill for fill in record.fills}
+    done, said = totals(fills), record.said
+    order = Order(
+        intent=record.intent, permit_before=record.permit_before, fills=fills, done=done, claimed=done.quantity
+    )
+    if said is not None:
+        order = replace(order, status=said.status, revision=said.revision, venue_order_id=said.venue_order_id)
+    if order.status in _UNTRIED | _TRIED:
+        return _moved(order, OrderStatus.UNKNOWN, record.at, record.reason)
+    return order, ()
+
+
 Answer = (
     records.Submitting
     | records.Accepted

@@ -35,10 +35,16 @@ def objection(permission: Permission, purpose: Purpose, wall: datetime, max_age:
     """Say why nothing of this purpose may be sent now; None = it may. A flatten is allowed while halted."""
     if permission.is_killed:
         return "kill"
-    if permission.status is None or permission.heard_at is None:
-        return "trading_state_unheard"
-    if wall - permission.heard_at > max_age:
-        return "trading_state_stale"
+    unled = leaderless(permission, wall, max_age)
+    if unled is not None:
+        return unled
     if permission.status is TradingStatus.HALTED and purpose is not Purpose.FLATTEN:
         return "kill"
     return None
+
+
+def leaderless(permission: Permission, wall: datetime, max_age: timedelta) -> str | None:
+    """Say why we don't know the gate's word now; None = it is fresh, whatever it allows. Halted is a word, too."""
+    if permission.status is None or permission.heard_at is None:
+        return "trading_state_unheard"
+    return "trading_state_stale" if wall - permission.heard_at > max_age else None

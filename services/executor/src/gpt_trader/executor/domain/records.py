@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import Hash, Instant, Message, NonNegative
-from gpt_trader.contracts.orders import Fill, OrderStatus
+from gpt_trader.contracts.orders import Fill, OrderEvent, OrderStatus
 
 
 class Opened(Message):
@@ -39,6 +39,21 @@ class IntentSeen(Message):
 
     kind: Literal["intent_seen"] = "intent_seen"
     intent: ApprovedIntent
+    at: Instant
+
+
+class Recalled(Message):
+    """A verified approval that this journal lacks: what the bus holds of it was said before, and is not said again.
+
+    `said` is the newest step of it on the bus; None = nobody reported anything.
+    """
+
+    kind: Literal["recalled"] = "recalled"
+    intent: ApprovedIntent
+    said: OrderEvent | None
+    fills: tuple[Fill, ...]
+    reason: str
+    permit_before: Instant
     at: Instant
 
 
@@ -142,7 +157,7 @@ OrderRecord = (
     CancelWanted | Submitting | Accepted | Rejected | Abandoned | Unclear | Absent | Observed | Filled
 )  # fmt: skip
 """A step of one order that exists already."""
-Record = Opened | EpochSeen | LinkSeen | IntentSeen | OrderRecord | Reported
+Record = Opened | EpochSeen | LinkSeen | IntentSeen | Recalled | OrderRecord | Reported
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 

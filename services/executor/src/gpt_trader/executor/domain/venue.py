@@ -1,10 +1,11 @@
-"""The venue's words for orders and fills, and what they mean for ours."""
+"""Orders and fills as a venue lists them, and what they mean for ours."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gpt_trader.contracts.ids import ClientOrderId, FillId, VenueOrderId
+from gpt_trader.contracts.market import quote_currency_of
 from gpt_trader.contracts.orders import Fill, FillKind, Liquidity, OrderStatus
 from gpt_trader.contracts.signals import Side
 from gpt_trader.executor.domain.order import Order
@@ -13,12 +14,15 @@ from gpt_trader.executor.domain.records import Absent, Filled, Observed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
-    """An order as the venue lists it; `status` is the venue's own word."""
+    """An order as the venue lists it; quantities of futures are contracts.
+
+    `status` is open while it can execute, and unknown where the venue says nothing, or nothing that we know: ask again.
+    """
 
     venue_order_id: VenueOrderId
     client_order_id: ClientOrderId
     product: str
-    status: str
+    status: OrderStatus
     filled_quantity: Decimal
     reason: str
     created_at: datetime
@@ -27,7 +31,7 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueFill:
-    """A fill as the venue lists it; it knows the venue's order id only."""
+    """A fill as the venue lists it; it knows the venue's order id only, and counts futures in contracts."""
 
     fill_id: FillId
     trade_id: str
@@ -42,45 +46,25 @@ class VenueFill:
     occurred_at: datetime
 
 
-_WORKING = frozenset({"PENDING", "QUEUED", "OPEN", "CANCEL_QUEUED", "EDIT_QUEUED"})
-_ENDINGS = {
-    "FILLED": OrderStatus.FILLED,
-    "CANCELLED": OrderStatus.CANCELED,
-    "EXPIRED": OrderStatus.EXPIRED,
-    "FAILED": OrderStatus.REJECTED,
-}
-"""FAILED = the venue took the order and refused it afterwards."""
-
-
-def is_understood(status: str) -> bool:
-    """Whether the venue's status says anything; UNKNOWN_ORDER_STATUS and words we don't know mean: ask again."""
-    return status in _WORKING or status in _ENDINGS
-
-
-def is_working(status: str) -> bool:
-    """Whether an order of that status can still execute."""
-    return status not in _ENDINGS
-
-
 def observed(order: Order, seen: VenueOrder, now: datetime) -> Observed | None:
     """Return what is news in a listing, or None: repetition, an older state, a word we don't know, or too late.
 
     While the POST is under way its own answer comes first.
     """
-    if not (order.is_working or order.is_in_doubt) or not is_understood(seen.status):
+    if not (order.is_working or order.is_in_doubt) or seen.status is OrderStatus.UNKNOWN:
         return None
     if order.venue_order_id not in {None, seen.venue_order_id}:
         return None
-    ending = _ENDINGS.get(seen.status)
-    is_older = ending is None and (order.ending is not None or seen.filled_quantity < order.claimed)
-    is_known = order.is_working and (ending, seen.filled_quantity) == (order.ending, order.claimed)
+    ending, filled_quantity = seen.status if seen.status.is_terminal else None, _in_base(order, seen.filled_quantity)
+    is_older = ending is None and (order.ending is not None or filled_quantity < order.claimed)
+    is_known = order.is_working and (ending, filled_quantity) == (order.ending, order.claimed)
     if is_older or is_known:
         return None
     return Observed(
         client_order_id=order.client_order_id,
         venue_order_id=seen.venue_order_id,
         ending=ending,
-        filled_quantity=seen.filled_quantity,
+        filled_quantity=filled_quantity,
         reason=seen.reason,
         occurred_at=seen.updated_at,
         at=now,
@@ -91,7 +75,7 @@ def contradicts(order: Order, seen: VenueOrder) -> bool:
     """Whether the venue has an order that must not exist: a second one, or one that we declared dead."""
     if order.venue_order_id is not None:
         return order.venue_order_id != seen.venue_order_id
-    return order.is_terminal and (is_working(seen.status) or seen.filled_quantity > 0)
+    return order.is_terminal and (not seen.status.is_terminal or seen.filled_quantity > 0)
 
 
 def filled(order: Order, seen: VenueFill, now: datetime) -> Filled:
@@ -108,16 +92,22 @@ def filled(order: Order, seen: VenueFill, now: datetime) -> Filled:
             product=intent.product,
             side=seen.side,
             kind=seen.kind,
-            quantity=seen.quantity,
+            quantity=_in_base(order, seen.quantity),
             price=seen.price,
             fee=seen.fee,
-            fee_currency=intent.product.rpartition("-")[2],
+            fee_currency=quote_currency_of(intent.product),
             liquidity=seen.liquidity,
             occurred_at=seen.occurred_at,
             reported_at=now,
         ),
         at=now,
     )
+
+
+def _in_base(order: Order, listed: Decimal) -> Decimal:
+    """Turn the venue's count into base currency: contracts of a future, anything else is base already."""
+    size = order.intent.contract_size
+    return listed if size is None else listed * size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Whether an intent is what the gate signed, for us, here, now and for the first time."""
 
 import base64
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,9 @@ from gpt_trader.contracts.subjects import INTENTS_EPOCH, intents_approved, inten
 Intent = ApprovedIntent | CancelIntent | EpochClaim
 IsAuthentic = Callable[[bytes, str, str], bool]
 """payload, key id, signature → whether the pinned key of that id signed exactly these bytes."""
+
+Binds = Callable[[ApprovedIntent], bool]
+"""Whether the body, as this venue reads it, is the order that the intent names, and leaves here byte for byte."""
 
 _INTENT: TypeAdapter[Intent] = TypeAdapter(Annotated[Intent, Field(discriminator="kind")])
 
@@ -86,7 +88,7 @@ class Refused:
 Verdict = Obeyed | Void | Refused
 
 
-def examine(delivery: Delivery, is_authentic: IsAuthentic, circumstances: Circumstances) -> Verdict:
+def examine(delivery: Delivery, is_authentic: IsAuthentic, binds: Binds, circumstances: Circumstances) -> Verdict:
     """Judge a delivery; an approval is obeyed at most once, at its own place in the stream, while it is fresh."""
     payload = _authentic(delivery.payload, is_authentic)
     if isinstance(payload, Refused):
@@ -99,7 +101,7 @@ def examine(delivery: Delivery, is_authentic: IsAuthentic, circumstances: Circum
     payload_sha256 = digest(payload.encode())
     match intent:
         case ApprovedIntent():
-            flaw = _approval_flaw(intent, flaw, circumstances)
+            flaw = _approval_flaw(intent, flaw, binds, circumstances)
             if flaw in _VOIDS:
                 return Void(intent, flaw, payload_sha256)
         case CancelIntent():
@@ -142,32 +144,20 @@ def _is_canonical(text: str) -> bool:
         return False
 
 
-def _approval_flaw(intent: ApprovedIntent, misplaced: Flaw | None, circumstances: Circumstances) -> Flaw | None:
+def _approval_flaw(
+    intent: ApprovedIntent, misplaced: Flaw | None, binds: Binds, circumstances: Circumstances
+) -> Flaw | None:
     if misplaced is not None and misplaced is not Flaw.CHAIN:
         return misplaced
     if intent.client_order_id in circumstances.seen:
         return Flaw.REPEATED
     if misplaced is not None:
         return misplaced
-    if not _binds_its_body(intent):
+    if digest(intent.body.encode()) != intent.body_sha256 or not binds(intent):
         return Flaw.BODY
     if intent.epoch < circumstances.epoch:
         return Flaw.EPOCH
     return Flaw.EXPIRED if circumstances.now >= intent.expires_at else None
-
-
-def _binds_its_body(intent: ApprovedIntent) -> bool:
-    """Whether the body is the hashed one, names this order, and will be spelled the same when it is sent."""
-    if digest(intent.body.encode()) != intent.body_sha256:
-        return False
-    try:
-        body = json.loads(intent.body)
-    except ValueError:
-        return False
-    if not isinstance(body, dict) or json.dumps(body) != intent.body:
-        return False
-    named = (body.get("client_order_id"), body.get("product_id"), body.get("side"))
-    return named == (intent.client_order_id, intent.product, intent.side.value.upper())
 
 
 def _subject_of(intent: Intent) -> str:

@@ -1,23 +1,22 @@
 """Start is recovery, stop is a drain: what lies between is in the parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
 
 from gpt_trader.contracts.subjects import INTENTS_EPOCH
 from gpt_trader.executor.domain.records import CancelWanted
-from gpt_trader.executor.ports import ExchangeUnavailable
+from gpt_trader.executor.ports import ExchangeUnavailable, Streams
 from gpt_trader.executor.service.books import Books
 from gpt_trader.executor.service.following import Follower
 from gpt_trader.executor.service.intake import Intake
 from gpt_trader.executor.service.placing import Placer
+from gpt_trader.executor.service.recalling import Recaller
 from gpt_trader.executor.service.reconciling import Reconciler
 from gpt_trader.executor.service.reporting import Reporter
 from gpt_trader.executor.service.terms import Terms
 from gpt_trader.runtime import logs
-from gpt_trader.runtime.bus import BusUnavailable, Received
+from gpt_trader.runtime.bus import BusUnavailable
 from gpt_trader.runtime.clock import Clock
 from gpt_trader.runtime.health import Health
 
@@ -25,21 +24,6 @@ log = logs.get("executor")
 
 _RETRY_SECONDS = 0.5
 _POLL_SECONDS = 0.02
-_APPROVED = "intents.approved.>"
-_RECALLED = timedelta(days=1)
-"""How far back a lost journal is made good: what is older was reported long ago, or nothing holds it any more."""
-
-
-class IntentsTail(Protocol):
-    """Reads the intents stream back; raises BusUnavailable."""
-
-    async def last(self, stream: str, subject: str) -> Received | None:
-        """Return the newest message on a subject."""
-        ...
-
-    def history(self, stream: str, *, subject_filter: str, start_time: datetime) -> AsyncIterator[Received]:
-        """Read what was stored since then, in order."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +32,7 @@ class ExecutorService:
 
     books: Books
     intake: Intake
+    recaller: Recaller
     placer: Placer
     follower: Follower
     reconciler: Reconciler
@@ -56,11 +41,11 @@ class ExecutorService:
     terms: Terms
     health: Health
 
-    async def recover(self, tail: IntentsTail) -> None:
+    async def recover(self, streams: Streams) -> None:
         """Learn the epoch, doubt what was interrupted, agree with the venue; nothing is sent before that."""
-        await self._learn_epoch(tail)
+        await self._learn_epoch(streams)
         self.placer.give_up_interrupted()
-        await self._recall(tail)
+        await self._recall(streams)
         while True:
             try:
                 await self.reconciler.reconcile()
@@ -72,13 +57,14 @@ class ExecutorService:
         self.placer.doubt.set()
         for order in self.books.ledger.living():
             if order.status is None:
-                self.placer.begin(order.client_order_id)
+                self.placer.resume(order.client_order_id)
 
     async def serve_readiness(self) -> None:
-        """Show whether we may send, for ever."""
+        """Show whether we can do our duty, and apart from it whether an entry may be sent, for ever."""
         while True:
-            reason = self.placer.standing_objection()
+            reason = self.placer.incapacity()
             self.health.ready(reason is None, reason or "ready")
+            self.health.note("entries", self.placer.standing_objection() or "may be sent")
             self.health.note("live_orders", len(self.books.ledger.live))
             self.health.note("unsaid_reports", len(self.books.ledger.unsaid))
             await asyncio.sleep(_RETRY_SECONDS)
@@ -110,24 +96,23 @@ class ExecutorService:
             self.follower.cancel(order_id)
         await _until(lambda: all(self.books.order(order_id).is_terminal for order_id in entries))
 
-    async def _recall(self, tail: IntentsTail) -> None:
-        """Look for approvals that a lost journal may have known."""
+    async def _recall(self, streams: Streams) -> None:
+        """Make a lost journal good before anything is reported."""
         while True:
             try:
-                start = self.clock.wall() - _RECALLED
-                async for received in tail.history("INTENTS", subject_filter=_APPROVED, start_time=start):
-                    await self.intake.recall(received)
+                if await self.recaller.recall(streams):
+                    return
+                reason = "waits for the end of an attempt that this journal does not know"
             except BusUnavailable as error:
-                self.health.ready(False, f"intents unreadable: {error}")
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
+                reason = f"what was reported is unreadable: {error}"
+            self.health.ready(False, reason)
+            await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _learn_epoch(self, tail: IntentsTail) -> None:
+    async def _learn_epoch(self, streams: Streams) -> None:
         """Read the newest claim first: an older approval must not be sent, even if it is delivered before it."""
         while True:
             try:
-                claim = await tail.last("INTENTS", INTENTS_EPOCH)
+                claim = await streams.last("INTENTS", INTENTS_EPOCH)
             except BusUnavailable as error:
                 self.health.ready(False, f"intents unreadable: {error}")
                 await asyncio.sleep(_RETRY_SECONDS)

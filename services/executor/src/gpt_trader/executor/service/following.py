@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gpt_trader.contracts.forms import TimeInForce
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
-from gpt_trader.contracts.intents import TimeInForce
 from gpt_trader.contracts.orders import FillKind
 from gpt_trader.executor.domain import venue
 from gpt_trader.executor.domain.order import Order
@@ -15,13 +15,14 @@ from gpt_trader.executor.domain.venue import VenueFill, VenueOrder
 from gpt_trader.executor.ports import Exchange, ExchangeUnavailable
 from gpt_trader.executor.service.books import Books
 from gpt_trader.executor.service.reporting import Reporter
-from gpt_trader.runtime import logs
+from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.clock import Clock
 
 log = logs.get("executor")
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
+_SECOND = timedelta(seconds=1)
 _SHORT_LIVED = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
@@ -83,6 +84,7 @@ class Follower:
     async def _follow(self, client_order_id: ClientOrderId) -> None:
         pause = _FIRST_PAUSE_SECONDS
         wake = self._wakes[client_order_id]
+        tracing.adopt(self.reporter.flow(client_order_id))
         try:
             while True:
                 wake.clear()
@@ -90,12 +92,21 @@ class Follower:
                     await self._refresh(client_order_id)
                 except ExchangeUnavailable as error:
                     log.warning("order_unreadable", client_order_id=client_order_id, reason=str(error))
-                if not wake.is_set() and not _is_restless(self.books.order(client_order_id)):
+                order = self.books.order(client_order_id)
+                is_due, left = is_restless(order), self._left(order)
+                if not wake.is_set() and not is_due and left is None:
                     return
-                await _woken(wake, pause)
+                await _woken(wake, pause if is_due or left is None else max(left, pause))
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         finally:
             del self._wakes[client_order_id]
+
+    def _left(self, order: Order) -> float | None:
+        """Return the real seconds until an order ends by itself, which the venue may not tell; None = it does not."""
+        end_time = order.intent.end_time
+        if end_time is None or not order.is_working:
+            return None
+        return (end_time - self.clock.now()) / self.clock.stretch(_SECOND)
 
     async def _refresh(self, client_order_id: ClientOrderId) -> None:
         order = self.books.order(client_order_id)
@@ -122,7 +133,7 @@ class Follower:
     async def _end_strays(self, client_order_id: ClientOrderId) -> None:
         """Cancel what must not exist, and count what it executed all the same."""
         for stray in [one for one in self.strays.values() if one.client_order_id == client_order_id]:
-            if venue.is_working(stray.status):
+            if not stray.status.is_terminal:
                 await self.exchange.cancel([stray.venue_order_id])
             self.count(await self.exchange.fills_of(stray.venue_order_id))
 
@@ -145,7 +156,7 @@ def _happened(fill: VenueFill) -> tuple[datetime, bool]:
     return fill.occurred_at, fill.kind is not FillKind.FILL
 
 
-def _is_restless(order: Order) -> bool:
+def is_restless(order: Order) -> bool:
     """Whether an order is expected to change without a word from the user channel."""
     if not order.is_working:
         return False

@@ -64,36 +64,29 @@ class Intake:
             case Refused(flaw):
                 self._refuse(flaw, received)
 
-    async def recall(self, received: Received) -> None:
-        """Doubt an approval that the stream has and our journal lacks: a lost journal may have known it.
+    def lacked(self, received: Received) -> ApprovedIntent | None:
+        """Return an approval that the stream has and our journal lacks: a lost journal may have known it.
 
         What is fresh is left to its delivery, which may still be to come.
         """
         if received.sequence is None:
-            return
-        verdict = self._examined(received, received.sequence)
-        match verdict:
+            return None
+        match self._examined(received, received.sequence):
             case Obeyed(ApprovedIntent() as intent, _) if self._is_older_than_the_journal(intent):
-                self._doubt(intent)
+                return intent
             case Void(intent, Flaw.EPOCH | Flaw.EXPIRED, _):
-                self._doubt(intent)
+                return intent
             case _:
-                return
+                return None
 
     def _examined(self, received: Received, sequence: int) -> Verdict:
         ledger = self.books.ledger
         return examine(
             Delivery(subject=received.subject, sequence=sequence, payload=received.payload),
             self.is_authentic,
+            self.submission.binds,
             Circumstances(epoch=ledger.epoch, seen=ledger.orders, links=ledger.links, now=self.clock.now()),
         )
-
-    def _doubt(self, intent: ApprovedIntent) -> None:
-        """Find out at the venue what became of it; nothing is sent."""
-        log.warning("approval_recalled", client_order_id=intent.client_order_id, sequence=intent.stream_sequence)
-        self.measurements.taken("recalled")
-        self.books.record(IntentSeen(intent=intent, at=self.clock.now()), self._before_journal(intent))
-        self.placer.doubt.set()
 
     def _before_journal(self, intent: ApprovedIntent) -> Unclear:
         return Unclear(
@@ -130,7 +123,8 @@ class Intake:
         self.measurements.waited(
             "approval_to_intake", self.clock.wall() - self.placer.permit_before(intent.approved_at)
         )
-        self.reporter.flows[intent.client_order_id] = tracing.carried()
+        flow = {**tracing.carried(), tracing.DECISION_ID: intent.decision_id}
+        self.reporter.flows[intent.client_order_id] = flow
         seen: list[Record] = [*link, IntentSeen(intent=intent, at=now)]
         if self._is_older_than_the_journal(intent):
             seen.append(self._before_journal(intent))

@@ -9,7 +9,7 @@ from gpt_trader.contracts.ids import ClientOrderId
 from gpt_trader.contracts.intents import ApprovedIntent, Purpose
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.executor.domain.order import Order
-from gpt_trader.executor.domain.permission import Permission, heard, killed, objection
+from gpt_trader.executor.domain.permission import Permission, heard, killed, leaderless, objection
 from gpt_trader.executor.domain.records import Abandoned, Submitting, Unclear
 from gpt_trader.executor.domain.submission import Attempt, Doubt, Outcome, classify
 from gpt_trader.executor.ports import Measurements, Submission
@@ -39,6 +39,7 @@ class Placer:
     group: asyncio.TaskGroup
     permission: Permission = field(default_factory=Permission)
     is_stopping: bool = False
+    is_heard: asyncio.Event = field(default_factory=asyncio.Event)
     _in_flight: set[ClientOrderId] = field(default_factory=set)
 
     @property
@@ -54,11 +55,16 @@ class Placer:
     async def on_state(self, state: TradingState, _received: Received) -> None:
         """Take the gate's word."""
         self.permission = heard(self.permission, state, self.clock.wall())
+        self.is_heard.set()
+
+    def incapacity(self) -> str | None:
+        """Say why we can't do what the gate wants now; None = we can, also if it wants nothing sent (halted)."""
+        if self.is_stopping:
+            return "executor_stopping"
+        return leaderless(self.permission, self.clock.wall(), self.state_max_age)
 
     def standing_objection(self) -> str | None:
         """Say why no entry would be sent now; None = it would."""
-        if self.is_stopping:
-            return "executor_stopping"
         return objection(self.permission, Purpose.ENTRY, self.clock.wall(), self.state_max_age)
 
     def first_steps(self, intent: ApprovedIntent) -> tuple[Submitting, ...]:
@@ -73,11 +79,16 @@ class Placer:
         self._in_flight.add(client_order_id)
         self.group.create_task(self.place(client_order_id))
 
+    def resume(self, client_order_id: ClientOrderId) -> None:
+        """After a restart: place what was taken and not tried, once the gate was heard again."""
+        self._in_flight.add(client_order_id)
+        self.group.create_task(self._place_once_heard(client_order_id))
+
     async def place(self, client_order_id: ClientOrderId) -> None:
         """Make the attempt or say why not; called once per approval and process."""
         try:
             if self.books.order(client_order_id).status is None:
-                await self._cancels_first(self.books.order(client_order_id))
+                await self._wait(self.follower.cancels_sent, self.books.order(client_order_id))
             order = self.books.order(client_order_id)
             reason = self._objection(order)
             if reason is not None:
@@ -137,12 +148,16 @@ class Placer:
             began = datetime.fromtimestamp(0, tz=self.clock.wall().tzinfo) + timedelta(microseconds=origin // 1000)
             self.measurements.waited("tick_to_answer", self.clock.wall() - began)
 
-    async def _cancels_first(self, order: Order) -> None:
-        """Let cancels go out before creates, but not for longer than the approval lives."""
+    async def _place_once_heard(self, client_order_id: ClientOrderId) -> None:
+        await self._wait(self.is_heard, self.books.order(client_order_id))
+        await self.place(client_order_id)
+
+    async def _wait(self, event: asyncio.Event, order: Order) -> None:
+        """Let what must come first come first, but not for longer than the approval lives."""
         left = self.permit_before(order.intent.expires_at) - self.clock.wall()
         try:
             async with asyncio.timeout(max(left.total_seconds(), 0)):
-                await self.follower.cancels_sent.wait()
+                await event.wait()
         except TimeoutError:
             return
 

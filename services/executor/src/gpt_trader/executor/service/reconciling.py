@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gpt_trader.contracts.ids import ClientOrderId, VenueOrderId
+from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.telemetry import Severity
 from gpt_trader.executor.domain import venue
 from gpt_trader.executor.domain.venue import VenueOrder
 from gpt_trader.executor.ports import Exchange, ExchangeUnavailable
 from gpt_trader.executor.service.books import Books
-from gpt_trader.executor.service.following import Follower
+from gpt_trader.executor.service.following import Follower, is_restless
 from gpt_trader.executor.service.reporting import Reporter
 from gpt_trader.executor.service.terms import Terms
 from gpt_trader.runtime import logs
@@ -81,53 +82,68 @@ class Reconciler:
     async def reconcile(self) -> None:
         """Compare orders and fills with the venue; raises ExchangeUnavailable if a listing is not complete."""
         began = self.clock.wall()
-        await self.resolve()
-        for seen in await self.exchange.open_orders():
-            self._take(seen)
+        to_look_at = await self._resolved()
+        open_orders = await self.exchange.open_orders()
+        to_look_at |= self._taken(open_orders)
         since = self.books.ledger.filled_until or self.clock.now()
         self.follower.count(await self.exchange.fills_since(since - self.clock.stretch(_SLACK)))
+        shown = {seen.client_order_id for seen in open_orders}
         for order in self.books.ledger.living():
-            if order.is_working:
-                self.follower.look(order.client_order_id)
+            order_id = order.client_order_id
+            if order_id in to_look_at or (order.is_working and (order_id not in shown or is_restless(order))):
+                self.follower.look(order_id)
         took = self.clock.wall() - began
         self.reporter.measurements.waited("reconcile", took)
         log.info("reconciled", live=len(self.books.ledger.live), seconds=took.total_seconds())
 
     async def resolve(self) -> None:
-        """List everything since the oldest live approval; what is in doubt and not there dies when it safely may."""
+        """List everything since the oldest approval whose fate is open; what is in doubt and not there dies in time.
+
+        What works at the venue is read by itself: a stop may rest there for weeks.
+        """
+        for order_id in await self._resolved():
+            self.follower.look(order_id)
+
+    async def _resolved(self) -> set[ClientOrderId]:
+        """Do that, and return which orders need a look of their own, unless a listing of fills completes them."""
         started = self.clock.wall()
         in_doubt = [order.client_order_id for order in self.books.ledger.living() if order.is_in_doubt]
         listing = await self._listing()
-        for seen in listing:
-            self._take(seen)
+        to_look_at = self._taken(listing)
         listed = {seen.client_order_id for seen in listing}
-        for order_id in in_doubt:
-            if order_id in listed:
-                continue
-            verdict = venue.absent(self.books.order(order_id), self.terms.fence, started, self.clock.now())
-            if verdict is not None:
-                self.books.record(verdict)
+        with self.books.at_once():
+            for order_id in in_doubt:
+                if order_id in listed:
+                    continue
+                verdict = venue.absent(self.books.order(order_id), self.terms.fence, started, self.clock.now())
+                if verdict is not None:
+                    self.books.record(verdict)
+        return to_look_at
 
     async def _listing(self) -> Sequence[VenueOrder]:
-        approvals = [order.intent.approved_at for order in self.books.ledger.living()]
+        approvals = [order.intent.approved_at for order in self.books.ledger.living() if not order.is_working]
         oldest = min([*approvals, self.clock.now()])
         return await self.exchange.orders_since(oldest - self.clock.stretch(_SLACK))
 
-    def _take(self, seen: VenueOrder) -> None:
+    def _taken(self, listing: Sequence[VenueOrder]) -> set[ClientOrderId]:
+        """Record a listing's news with one write; returns which orders need a look of their own."""
+        with self.books.at_once():
+            return {seen.client_order_id for seen in listing if self._needs_a_look(seen)}
+
+    def _needs_a_look(self, seen: VenueOrder) -> bool:
         order = self.books.ledger.orders.get(seen.client_order_id)
         if order is None:
             self._mind_foreign(seen)
-            return
+            return False
         self.follower.observe(order, seen)
         now = self.books.order(order.client_order_id)
         is_found = order.is_in_doubt and now.is_working
-        if is_found or now.misses_fills or not venue.is_understood(seen.status):
-            self.follower.look(order.client_order_id)
+        return is_found or now.misses_fills or seen.status is OrderStatus.UNKNOWN
 
     def _mind_foreign(self, seen: VenueOrder) -> None:
         """Report what works at the venue or was made there since we keep books, and is not ours."""
         opened_at = self.books.ledger.opened_at
-        is_open = venue.is_working(seen.status)
+        is_open = not seen.status.is_terminal
         if is_open or opened_at is None or seen.created_at >= opened_at:
             detail = f"{seen.product} {seen.status}, filled {seen.filled_quantity}"
             self._report_foreign(seen.venue_order_id, seen.client_order_id, detail, is_open=is_open)

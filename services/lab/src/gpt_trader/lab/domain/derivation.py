@@ -7,13 +7,16 @@ from gpt_trader.contracts.ids import ClientOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import digest
 from gpt_trader.risk_gate.domain import records
+from gpt_trader.risk_gate.domain.amending import Amended, amend
 from gpt_trader.risk_gate.domain.commands import received
 from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report
 from gpt_trader.risk_gate.domain.decide import decide, request_of
+from gpt_trader.risk_gate.domain.maker import follows, next_signal
 from gpt_trader.risk_gate.domain.permits import PermitRefused, Refusal, permitted
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.portfolio import value
 from gpt_trader.risk_gate.domain.records import Record
+from gpt_trader.risk_gate.domain.spelling import Spelling
 from gpt_trader.risk_gate.domain.state import GateState
 
 _WHOLE = 400
@@ -32,6 +35,7 @@ class Before:
     state: GateState
     policy: Policy | None
     intents: Mapping[ClientOrderId, ApprovedIntent]
+    spelling: Spelling
 
     @property
     def limits(self) -> Policy:
@@ -45,7 +49,7 @@ def again(record: Record, before: Before) -> Record | None:  # noqa: C901, PLR09
     """Make a record again; None = it is an input, and nothing before it says what it must be."""
     match record:
         case records.DecisionMade():
-            return decide(request_of(record), before.state, before.limits)
+            return _decision(record, before)
         case records.OrderReported():
             raised = of_report(record.event, before.state, before.limits, record.at)
             return record.model_copy(update={"raised": raised})
@@ -55,6 +59,10 @@ def again(record: Record, before: Before) -> Record | None:  # noqa: C901, PLR09
             return _command(record, before)
         case records.IntentStored():
             return _stored(record, before)
+        case records.CancelAsked():
+            return _asked(record, before)
+        case records.AmendAsked():
+            return _amendment(record, before)
         case records.PermitLogged():
             return _permit(record, before)
         case records.Marked():
@@ -64,6 +72,18 @@ def again(record: Record, before: Before) -> Record | None:  # noqa: C901, PLR09
             return record.model_copy(update={"version": policy.version(), "document": policy.document()})
         case _:
             return None
+
+
+def _decision(record: records.DecisionMade, before: Before) -> Record:
+    """Decide again; a further step of a wish must be the one that the wish had come to."""
+    state, policy = before.state, before.limits
+    if record.follows is not None:
+        maker = state.makers.get(record.follows.wish)
+        if maker is None or not maker.is_due or follows(maker) != record.follows:
+            raise NotAllowed("no wish had come to this step")
+        if next_signal(maker, policy.execution, record.decision.decided_at) != record.decision.signal:
+            raise NotAllowed("the step is not what its wish asks for")
+    return decide(request_of(record), state, policy, before.spelling)
 
 
 def _fill(record: records.FillReported, before: Before) -> Record:
@@ -85,6 +105,24 @@ def _stored(record: records.IntentStored, before: Before) -> Record:
     if intent is None:
         raise NotAllowed("it stores an intent that no decision made")
     return record.model_copy(update={"payload_sha256": digest(intent.encode())})
+
+
+def _asked(record: records.CancelAsked, before: Before) -> Record:
+    intent, state = record.intent, before.state
+    if (intent.stream_sequence, intent.previous_hash) != (state.intents_sequence + 1, state.intents_head):
+        raise NotAllowed("it does not follow the intent before it")
+    return record.model_copy(update={"payload_sha256": digest(intent.encode())})
+
+
+def _amendment(record: records.AmendAsked, before: Before) -> Record:
+    approval = before.state.approvals.get(record.client_order_id)
+    if approval is None:
+        raise NotAllowed("there is no such order")
+    wanted = Amended(quantity=record.quantity, limit_price=record.limit_price, stop_price=record.stop_price)
+    asked = amend(approval, wanted, record.reason, before.spelling, record.at)
+    if asked is None:
+        raise NotAllowed("the order could not be amended")
+    return asked
 
 
 def _permit(record: records.PermitLogged, before: Before) -> Record | None:

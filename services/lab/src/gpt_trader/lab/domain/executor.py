@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from gpt_trader.contracts.ids import ClientOrderId
 from gpt_trader.contracts.intents import ApprovedIntent
 from gpt_trader.contracts.message import GENESIS_HASH
-from gpt_trader.executor.domain.ledger import Ledger, message_id
+from gpt_trader.executor.domain.ledger import Ledger, message_id, said_before
 from gpt_trader.executor.domain.order import IllegalTransition, Report
-from gpt_trader.executor.domain.records import IntentSeen, Record, parse
+from gpt_trader.executor.domain.records import IntentSeen, Recalled, Record, parse
 from gpt_trader.lab.domain.comparison import Comparison, Divergence, Findings, chained, differences, ids
 from gpt_trader.lab.domain.gate import Journaled
 
@@ -35,8 +35,10 @@ class ExecutorReplay:
         record = parse(entry.payload)
         self.inputs += 1
         place = f"record {entry.sequence} {entry.kind}"
-        if isinstance(record, IntentSeen):
-            self._compare_intent(record, place)
+        if isinstance(record, IntentSeen | Recalled):
+            self._compare_intent(record.intent, place)
+        if isinstance(record, Recalled):
+            self._leave_out(record)
         for report in self._reported(record, place):
             self._compare_report(report, place)
 
@@ -68,12 +70,17 @@ class ExecutorReplay:
             self.findings.add(Divergence(place=place, ids={}, reason=f"the executor would not record this: {refusal}"))
             return ()
 
-    def _compare_intent(self, record: IntentSeen, place: str) -> None:
-        made = self.intents.get(record.intent.client_order_id)
+    def _compare_intent(self, intent: ApprovedIntent, place: str) -> None:
+        made = self.intents.get(intent.client_order_id)
         if made is None:
-            self._note(place, "the executor took an intent that the gate never approved", record.intent, None)
-        elif made != record.intent:
-            self._note(place, "the executor took another intent than the gate approved", record.intent, made)
+            self._note(place, "the executor took an intent that the gate never approved", intent, None)
+        elif made != intent:
+            self._note(place, "the executor took another intent than the gate approved", intent, made)
+
+    def _leave_out(self, record: Recalled) -> None:
+        """Ask of this journal no report that was made before it."""
+        for name in said_before(record):
+            self.received.pop(name, None)
 
     def _compare_report(self, report: Report, place: str) -> None:
         self.outputs += 1

@@ -14,6 +14,7 @@ from gpt_trader.lab.domain.strategy import Signals
 from gpt_trader.risk_gate.domain.gate import evolve
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import DecisionMade, FillReported, OrderReported, PolicyAdopted, Record, parse
+from gpt_trader.risk_gate.domain.spelling import Spelling
 from gpt_trader.risk_gate.domain.state import GateState
 
 SERVICE = "risk-gate"
@@ -45,6 +46,7 @@ class GateReplay:
     """
 
     signals: Signals
+    spelling: Spelling
     state: GateState = field(default_factory=GateState)
     policy: Policy | None = None
     head: str = GENESIS_HASH
@@ -84,12 +86,13 @@ class GateReplay:
         )
 
     def _replayed(self, entry: Journaled, record: Record) -> Record:
-        if isinstance(record, DecisionMade) and record.purpose not in _OWN:
+        if isinstance(record, DecisionMade) and record.purpose not in _OWN and record.follows is None:
             decision = record.decision
             signal = self.signals.taken(decision.signal, decision.decided_at)
             record = record.model_copy(update={"decision": decision.model_copy(update={"signal": signal})})
         try:
-            made = again(record, Before(state=self.state, policy=self.policy, intents=self.intents))
+            before = Before(state=self.state, policy=self.policy, intents=self.intents, spelling=self.spelling)
+            made = again(record, before)
         except NotAllowed as refusal:
             self._note(entry, str(refusal), None)
             return record

@@ -79,7 +79,8 @@ class Ended:
 def denial_of(decision: Decision, horizon: timedelta, place: Place) -> Denial | None:
     """Start following a decision, if it is a denied entry."""
     signal = decision.signal
-    if decision.verdict is not Verdict.DENIED or signal.action is not Action.ENTER:
+    is_further_step = decision.step is not None and decision.step > 1  # of a wish that was approved
+    if decision.verdict is not Verdict.DENIED or signal.action is not Action.ENTER or is_further_step:
         return None
     return Denial(
         decision_id=decision.decision_id,

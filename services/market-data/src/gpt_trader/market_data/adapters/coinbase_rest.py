@@ -11,7 +11,8 @@ from typing import TypeVar
 import aiohttp
 
 from gpt_trader.contracts.market import Candle, interval_length
-from gpt_trader.market_data.adapters import parse
+from gpt_trader.market_data.adapters import listings, parse
+from gpt_trader.market_data.adapters.fields import Json
 from gpt_trader.market_data.domain.catalogue import Listing
 from gpt_trader.market_data.domain.events import Trade
 from gpt_trader.market_data.ports import Malformed, TradeHistory, VenueUnavailable
@@ -57,12 +58,13 @@ class CoinbaseRest:
     tls: ssl.SSLContext
     settings: RestSettings
     chances: random.Random
+    answered: Callable[[int], None]
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def listings(self, products: Sequence[str]) -> tuple[Listing, ...]:
         """Return the rules of those of these products that the venue lists."""
         replies = [await self._get(f"/products/{product}", {}) for product in products]
-        return tuple(_read(parse.listing, reply) for reply in replies if reply is not None)
+        return tuple(_read(listings.listing, reply) for reply in replies if reply is not None)
 
     def has_candles(self, interval: str) -> bool:
         """Whether the venue itself keeps candles of that interval."""
@@ -106,7 +108,7 @@ class CoinbaseRest:
             upper = oldest + _SECOND
         return TradeHistory(trades=_since(found, start), is_complete=False)
 
-    async def _get(self, path: str, query: dict[str, str]) -> parse.Json | None:
+    async def _get(self, path: str, query: dict[str, str]) -> Json | None:
         """Return the reply, None for 404; retries what may pass and refuses the rest at once."""
         reason = ""
         for attempt in range(self.settings.tries):
@@ -118,7 +120,7 @@ class CoinbaseRest:
                 reason = f"{type(error).__name__}: {error}"
         raise VenueUnavailable(f"GET {path}: {reason} (after {self.settings.tries} tries)")
 
-    async def _ask(self, path: str, query: dict[str, str]) -> parse.Json | None:
+    async def _ask(self, path: str, query: dict[str, str]) -> Json | None:
         async with self._turn:
             await asyncio.sleep(self.settings.pause.total_seconds())
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout.total_seconds())
@@ -131,6 +133,7 @@ class CoinbaseRest:
             allow_redirects=False,
         ) as response:
             body = await response.read()
+            self.answered(response.status)
             if response.status == _NOT_FOUND:
                 return None
             if response.status >= _SERVER_ERROR or response.status == _TOO_MANY:
@@ -152,7 +155,7 @@ def _seconds(at: datetime) -> str:
     return str(int(at.timestamp()))
 
 
-def _read(reader: Callable[[parse.Json], T], reply: parse.Json | None) -> T:
+def _read(reader: Callable[[Json], T], reply: Json | None) -> T:
     """Read a reply; one that cannot be read is as good as none."""
     try:
         return reader(reply)

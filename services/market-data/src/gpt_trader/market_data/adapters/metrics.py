@@ -12,7 +12,13 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 class Metrics:
     """What market-data measures; one per process."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, shards: int = 1) -> None:
+        self._connections = Gauge("market_data_connections", "Feed connections that are open", registry=registry)
+        self._wanted = Gauge(
+            "market_data_connections_wanted", "Feed connections that should be open", registry=registry
+        )
+        Gauge("market_data_shards", "Processes that share the products", registry=registry).set(shards)
+
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"market_data_{name}", text, labels, registry=registry)
 
@@ -35,6 +41,7 @@ class Metrics:
         self._reconnects = counter("reconnects", "Feed connections made again")
         self._quarantined = counter("quarantined", "Prices not believed", "product")
         self._history_failed = counter("history_failures", "Backfills that must be tried again", "product")
+        self._answers = counter("venue_answers", "Answers to REST requests", "status")
         self._is_clean = gauge("feed_clean", "1 while the product's feed can be traded on")
         self._message_age = gauge("message_age_seconds", "Real age of the product's last message")
         self._heartbeat_age = gauge("heartbeat_age_seconds", "Real age of its connection's last heartbeat")
@@ -67,6 +74,18 @@ class Metrics:
     def gap(self, product: str) -> None:
         """Count a product that became dirty."""
         self._gaps.labels(product).inc()
+
+    def connected(self, *, is_up: bool) -> None:
+        """Count a connection in or out."""
+        self._connections.inc(1 if is_up else -1)
+
+    def wanted(self, connections: int) -> None:
+        """Show how many connections the products need."""
+        self._wanted.set(connections)
+
+    def answered(self, status: int) -> None:
+        """Count an answer to a REST request."""
+        self._answers.labels(status).inc()
 
     def reconnected(self) -> None:
         """Count a connection made again."""

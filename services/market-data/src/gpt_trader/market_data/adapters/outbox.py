@@ -41,7 +41,7 @@ class BusOutbox:
 
     async def tick(self, tick: Tick, received_wall: datetime) -> None:
         """Publish at most once: an old tick is worth nothing, so it is not kept for a bus that is away."""
-        tracing.origin(nanoseconds(received_wall))
+        tracing.origin(nanoseconds(received_wall), "tick")
         try:
             await self._bus.publish(subjects.ticks(tick.product), tick)
         except BusUnavailable:
@@ -108,7 +108,7 @@ class BusOutbox:
             self._queue.popleft()
 
     async def _is_stored(self, kept: _Kept) -> bool:
-        tracing.origin(kept.origin_ns)
+        tracing.origin(kept.origin_ns, kept.subject.partition(".")[0])
         try:
             await self._bus.store(kept.subject, kept.message, message_id=kept.message_id)
         except (BusUnavailable, PublishUnknown) as error:

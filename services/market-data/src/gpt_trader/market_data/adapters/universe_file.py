@@ -11,15 +11,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gpt_trader.contracts.market import Tier
 from gpt_trader.contracts.message import Product
+from gpt_trader.runtime.guardian import RETIRED, Refused, read_model
 
 
 class UniverseFileInvalid(Exception):
     """The file cannot be used; the message names file, field and reason."""
+
+
+def _still_traded(product: str) -> str:
+    reasons = [reason for word, reason in RETIRED.items() if word in product.lower()]
+    if reasons:
+        raise ValueError(reasons[0])
+    return product
 
 
 class _UniverseFile(BaseModel):
@@ -27,19 +34,12 @@ class _UniverseFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    products: Annotated[dict[Product, Tier], Field(min_length=1)]
+    products: Annotated[dict[Annotated[Product, AfterValidator(_still_traded)], Tier], Field(min_length=1)]
 
 
 def tiers(path: Path) -> Mapping[str, Tier]:
     """Return the tier of each product; raises UniverseFileInvalid."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UniverseFileInvalid(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UniverseFileInvalid(f"{path}: not valid YAML: {error}") from error
-    try:
-        return _UniverseFile.model_validate(document).products
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors())
-        raise UniverseFileInvalid(f"{path}: {problems}") from error
+        return read_model(path, _UniverseFile).products
+    except Refused as refused:
+        raise UniverseFileInvalid(str(refused)) from refused

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from gpt_trader.contracts.market import ProductSpec, Tier, Universe
+from gpt_trader.contracts.market import FutureTerms, ProductSpec, Tier, Universe
+
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One product as the venue lists it; `wire_id` is the name its market channels answer with (USDC aliases)."""
+    """One product as the venue lists it; `wire_id` is the name its market channels answer with (USDC aliases).
+
+    Sizes and increments are in base currency, also those of futures, which the venue counts in contracts.
+    """
 
     product: str
     wire_id: str
@@ -27,6 +32,12 @@ class Listing:
     is_post_only: bool
     is_auction: bool
     volume_24h_notional: Decimal
+    future: FutureTerms | None = None
+
+    @property
+    def unit(self) -> Decimal:
+        """Base currency per unit that the venue's market channels count: the contract size of a future, else one."""
+        return _ONE if self.future is None else self.future.contract_size
 
     def spec(self, tier: Tier) -> ProductSpec:
         """State its trading rules together with our tier."""
@@ -34,7 +45,7 @@ class Listing:
             product=self.product,
             base_currency=self.base_currency,
             quote_currency=self.quote_currency,
-            kind="spot",
+            kind="spot" if self.future is None else "future",
             base_increment=self.base_increment,
             price_increment=self.price_increment,
             base_min_size=self.base_min_size,
@@ -47,6 +58,7 @@ class Listing:
             is_auction=self.is_auction,
             tier=tier,
             volume_24h_notional=self.volume_24h_notional,
+            future=self.future,
         )
 
 

@@ -1,7 +1,7 @@
 """What the venue tells us, in our words; made only by `adapters.parse`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -83,6 +83,21 @@ class Quoted:
     product: str
     last_price: Decimal
     best: Best | None
+
+
+def levels_in_base(levels: Iterable[Level], unit: Decimal) -> tuple[Level, ...]:
+    """Turn counts of `unit` base currency into base currency."""
+    return tuple(Level(level.side, level.price, level.quantity * unit) for level in levels)
+
+
+def best_in_base(best: Best, unit: Decimal) -> Best:
+    """Turn counts of `unit` base currency into base currency."""
+    return replace(best, bid_quantity=best.bid_quantity * unit, ask_quantity=best.ask_quantity * unit)
+
+
+def trades_in_base(trades: Iterable[Trade], unit: Decimal) -> tuple[Trade, ...]:
+    """Turn counts of `unit` base currency into base currency."""
+    return tuple(replace(trade, quantity=trade.quantity * unit) for trade in trades)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

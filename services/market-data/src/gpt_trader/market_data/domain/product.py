@@ -3,16 +3,28 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from gpt_trader.contracts.market import BookSummary, Candle, FeedState, Tick
 from gpt_trader.market_data.domain.book import Book
 from gpt_trader.market_data.domain.candles import CandleBuilder, Tape
-from gpt_trader.market_data.domain.events import Best, BookChanged, Quoted, Stamp, Trade, Traded
+from gpt_trader.market_data.domain.events import (
+    Best,
+    BookChanged,
+    Quoted,
+    Stamp,
+    Trade,
+    Traded,
+    best_in_base,
+    levels_in_base,
+    trades_in_base,
+)
 from gpt_trader.market_data.domain.feed import Booked, Connected, FeedEvent, Gapped, Health, Lost, evolve
 from gpt_trader.market_data.domain.outliers import OutlierFilter, OutlierLimits
 from gpt_trader.market_data.domain.ticks import TickSource
 
 BANDS_BPS = (10, 50, 100)
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +35,13 @@ class Quarantined:
 
 
 class ProductMarket:
-    """Book, trades, candles and health of one product."""
+    """Book, trades, candles and health of one product; `unit` is the base currency per unit of the venue's counts."""
 
-    def __init__(self, product: str, builders: Iterable[CandleBuilder], limits: OutlierLimits, now: datetime) -> None:
+    def __init__(
+        self, product: str, unit: Decimal, builders: Iterable[CandleBuilder], limits: OutlierLimits, now: datetime
+    ) -> None:
         self.product = product
+        self.unit = unit
         self.builders = tuple(builders)
         self.health = Health(product=product, state=FeedState.DISCONNECTED, reason="not connected yet", since=now)
         self.missing_since: datetime | None = None
@@ -56,11 +71,12 @@ class ProductMarket:
 
     def on_book(self, change: BookChanged, stamp: Stamp) -> None:
         """Take over levels; without a snapshot to stand on they say nothing, and a crossed book is a gap."""
+        levels = change.levels if self.unit == _ONE else levels_in_base(change.levels, self.unit)
         if change.is_snapshot:
-            self._book = Book(change.levels)
+            self._book = Book(levels)
             self.turn(Booked(), stamp.received_at)
         elif self._book is not None:
-            self._book.apply(change.levels)
+            self._book.apply(levels)
         if self._book is None:
             return
         self._stamp = stamp
@@ -71,7 +87,7 @@ class ProductMarket:
     def on_quote(self, quote: Quoted) -> None:
         """Take over a ticker; its best levels count only while there is no book."""
         self._ticks.last_price = quote.last_price
-        self._ticker = quote.best
+        self._ticker = None if quote.best is None else best_in_base(quote.best, self.unit)
 
     def on_trades(self, traded: Traded, now: datetime) -> list[Candle]:
         """Count fresh trades; returns corrections, then the candles that the newest trade closes."""
@@ -82,7 +98,7 @@ class ProductMarket:
 
     def recount(self, trades: Iterable[Trade], now: datetime) -> list[Candle]:
         """Count fresh trades, from the stream or from the venue's history; returns corrections of closed candles."""
-        fresh = self.tape.fresh(trades)
+        fresh = self.tape.fresh(trades if self.unit == _ONE else trades_in_base(trades, self.unit))
         for trade in fresh:
             self._outliers.traded(trade.price)
         if fresh and fresh[-1] is self.tape.last:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from gpt_trader.contracts.market import Candle
 from gpt_trader.market_data.domain.candles import CandleBuilder, candles_of
@@ -35,7 +36,7 @@ class History:
         """Fill trades, then candles; raises VenueUnavailable, and then nothing counts as filled."""
         await self._fill_trades(market)
         for builder in market.builders:
-            await self._fill_candles(builder)
+            await self._fill_candles(builder, market.unit)
 
     async def _fill_trades(self, market: ProductMarket) -> None:
         since = market.missing_since
@@ -53,11 +54,12 @@ class History:
         else:
             market.uncover(now)
 
-    async def _fill_candles(self, builder: CandleBuilder) -> None:
+    async def _fill_candles(self, builder: CandleBuilder, unit: Decimal) -> None:
         span = builder.wanted(self.watermark)
         if span is None:
             return
-        candles = await self._candles(builder, span)
+        counted = await self._candles(builder, span)
+        candles = tuple(one.model_copy(update={"volume": one.volume * unit}) for one in counted)
         for candle in candles:
             self.outlet.candle(candle)
         builder.filled(span[1])

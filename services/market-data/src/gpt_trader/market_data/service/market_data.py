@@ -60,6 +60,7 @@ class MarketData:
         listings = await self._first_listings()
         self._announce(listings)
         sessions = await self._sessions(listings)
+        self._around.gauges.wanted(len(sessions))
         async with asyncio.TaskGroup() as tasks:
             for session in sessions:
                 tasks.create_task(session.run())
@@ -82,24 +83,28 @@ class MarketData:
             return listings
 
     async def _sessions(self, listings: Sequence[Listing]) -> list[Session]:
-        wire_ids = {listing.product: listing.wire_id for listing in listings}
-        mine = shard_of(wire_ids, *self._scope.shard)
+        listed = {listing.product: listing for listing in listings}
+        mine = shard_of(listed, *self._scope.shard)
         size = self._scope.products_per_connection
         return [
-            Session(await self._desk(mine[first : first + size], wire_ids), self._around, self._catalogue_due)
+            Session(
+                await self._desk([listed[name] for name in mine[first : first + size]]),
+                self._around,
+                self._catalogue_due,
+            )
             for first in range(0, len(mine), size)
         ]
 
-    async def _desk(self, products: Sequence[str], wire_ids: Mapping[str, str]) -> Desk:
+    async def _desk(self, listings: Sequence[Listing]) -> Desk:
         routes: dict[str, list[ProductMarket]] = {}
-        for product in products:
-            routes.setdefault(wire_ids[product], []).append(await self._market(product))
+        for listing in listings:
+            routes.setdefault(listing.wire_id, []).append(await self._market(listing))
         return Desk(routes, self._around)
 
-    async def _market(self, product: str) -> ProductMarket:
+    async def _market(self, listing: Listing) -> ProductMarket:
         now = self._around.clock.now()
-        builders = [await self._builder(product, interval, now) for interval in self._scope.intervals]
-        return ProductMarket(product, builders, self._scope.outliers, now)
+        builders = [await self._builder(listing.product, interval, now) for interval in self._scope.intervals]
+        return ProductMarket(listing.product, listing.unit, builders, self._scope.outliers, now)
 
     async def _builder(self, product: str, interval: str, now: datetime) -> CandleBuilder:
         """Go on after the last published candle, but not further back than the history we want."""

@@ -25,6 +25,7 @@ class Session:
         self._around = around
         self._attempt = 0
         self._connections = 0
+        self._is_up = False
 
     async def run(self) -> None:
         """Keep connected, and keep saying how the feed is, until cancelled."""
@@ -40,6 +41,7 @@ class Session:
                     await self._serve(line)
             except* FeedLost as lost:
                 reason = str(leaves(lost)[0])
+            self._turned(is_up=False)
             self.desk.turn_all(Lost(reason=reason))
             wait = self._around.pace.backoff.wait(self._attempt, self._around.chances.random())
             self._attempt += 1
@@ -52,6 +54,7 @@ class Session:
         self.desk.restart_ages()
         is_again = self._connections > 0
         self._connections += 1
+        self._turned(is_up=True)
         if is_again:
             self._around.gauges.reconnected()
         self.desk.turn_all(Connected(wall=self.desk.pulsed_at, is_again=is_again))
@@ -63,6 +66,11 @@ class Session:
             tasks.create_task(self._repair_when_needed(line))
             tasks.create_task(self._expect_pulse())
             tasks.create_task(self._close_candles())
+
+    def _turned(self, *, is_up: bool) -> None:
+        if is_up is not self._is_up:
+            self._around.gauges.connected(is_up=is_up)
+        self._is_up = is_up
 
     async def _read(self, line: Line) -> None:
         async for raw in line.frames():

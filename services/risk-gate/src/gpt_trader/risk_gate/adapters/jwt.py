@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 
@@ -28,22 +28,22 @@ class Tokens:
         if not timedelta(seconds=1) <= self.life <= LONGEST_LIFE:
             raise ValueError(f"token life {self.life}: must be between 1 s and {LONGEST_LIFE}")
 
-    def for_request(self, method: str, path: str) -> str:
-        """Sign a token that opens this method and path, without query, until it expires."""
-        return self._signed({"uri": f"{method} {self.host}{path}"})
+    def for_request(self, method: str, path: str, since: datetime | None = None) -> str:
+        """Sign a token that opens this method and path, without query; its life counts from `since`, or from now."""
+        return self._signed({"uri": f"{method} {self.host}{path}"}, since)
 
     def for_feed(self) -> str:
         """Sign a token for one WebSocket subscription; it opens no REST route."""
         return self._signed({})
 
-    def _signed(self, claims: dict[str, object]) -> str:
-        now = int(self.clock.wall().timestamp())
+    def _signed(self, claims: dict[str, object], since: datetime | None = None) -> str:
+        begins = int((since or self.clock.wall()).timestamp())
         return jwt.encode(
             {
                 "sub": self.key.name,
                 "iss": "cdp",
-                "nbf": now,
-                "exp": now + int(self.life.total_seconds()),
+                "nbf": begins,
+                "exp": begins + int(self.life.total_seconds()),
                 **claims,
             },
             self.key.private,

@@ -50,6 +50,11 @@ def load_exchange_key(path: Path) -> ExchangeKey:
 def _fields(path: Path) -> dict[str, object]:
     try:
         document = orjson.loads(read_secret(path))
+    except KeyUnusable as error:
+        raise KeyUnusable(
+            f"venue key: {error}; put the CDP key's JSON file there (on Kubernetes: the Secret that"
+            " venue.existingSecret names, key cdp_key.json)"
+        ) from None
     except ValueError:
         # The parser's message may quote the content.
         raise KeyUnusable(f"key file {path}: is not JSON; expected fields 'name' and 'privateKey'") from None

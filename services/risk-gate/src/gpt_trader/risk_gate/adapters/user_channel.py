@@ -17,16 +17,18 @@ from gpt_trader.risk_gate.adapters.jwt import Tokens
 from gpt_trader.risk_gate.adapters.parse import Json, NotUnderstood
 from gpt_trader.risk_gate.adapters.relay import Ending, Relay
 from gpt_trader.risk_gate.domain.venue import VenueOrder
-from gpt_trader.runtime import logs
+from gpt_trader.runtime import lifecycle, logs
 from gpt_trader.runtime.clock import Clock
 
 LARGEST_FRAME = 32 * 1024 * 1024
 _OPEN_SECONDS = 10.0
 _CLOSE_SECONDS = 1.0
-"""Short, for the relays end only after it."""
+"""Short, for the next connection is made only after it."""
 _MOST_DOUBLINGS = 10
 _CHANNELS = ("heartbeats", "user")
 _BREAKS = prometheus_client.Counter("risk_gate_user_channel_breaks", "times the user channel had to be opened anew")
+
+_OPEN = prometheus_client.Gauge("risk_gate_user_channel_open", "1 while the venue tells us of orders as they change")
 
 log = logs.get("risk-gate")
 
@@ -77,6 +79,7 @@ class UserChannel:
     async def observations(self) -> AsyncGenerator[VenueOrder, None]:
         """Yield order states as they come, over reconnects, until cancelled; close it (`aclosing`) to hang up."""
         while True:
+            lifecycle.heed_cancel()
             try:
                 async with connect(
                     self.terms.url,
@@ -85,17 +88,22 @@ class UserChannel:
                     open_timeout=_OPEN_SECONDS,
                     close_timeout=_CLOSE_SECONDS,
                 ) as socket:
-                    await self._subscribe(socket)
-                    progress = Progress(heartbeat_at=asyncio.get_running_loop().time())
-                    while True:
-                        for order in await self._next(socket, progress):
-                            yield order
+                    try:
+                        await self._subscribe(socket)
+                        progress = Progress(heartbeat_at=asyncio.get_running_loop().time())
+                        while True:
+                            for order in await self._next(socket, progress):
+                                yield order
+                    finally:
+                        self._shut()  # at once: to close a connection whose other end is frozen takes a while
             except (WebSocketException, OSError, TimeoutError, FeedBroken, NotUnderstood) as error:
                 log.warning("user_channel_broken", reason=f"{type(error).__name__}: {error}")
-            finally:
-                self.relay.close(Ending.UPSTREAM_RESTARTED)
             _BREAKS.inc()
             await asyncio.sleep(self._pause())
+
+    def _shut(self) -> None:
+        _OPEN.set(0)
+        self.relay.close(Ending.UPSTREAM_RESTARTED)
 
     async def _subscribe(self, socket: ClientConnection) -> None:
         for channel in _CHANNELS:
@@ -106,13 +114,12 @@ class UserChannel:
         """Take one frame; raises TimeoutError once the last heartbeat is too old."""
         async with asyncio.timeout_at(progress.heartbeat_at + self.terms.silent_at_most.total_seconds()):
             frame = await socket.recv()
-        text = frame if isinstance(frame, str) else frame.decode()
-        message = parse.document(text)
+        message = parse.document(frame)  # a binary frame that is no UTF-8 is no JSON either
         if message.get("type") == "error":
             raise FeedBroken(f"the venue says: {parse.text(message, 'message')}")
         if not progress.is_next(parse.whole_number(message, "sequence_num")):
             return ()
-        self.relay.publish(text)
+        self.relay.publish(frame if isinstance(frame, str) else frame.decode())
         match parse.text(message, "channel"):
             case "heartbeats":
                 progress.heartbeat_at = asyncio.get_running_loop().time()
@@ -130,6 +137,7 @@ class UserChannel:
         if any("user" in named for named in subscriptions):
             self._failures = 0
             self.relay.is_open = True
+            _OPEN.set(1)
             log.info("user_channel_open")
 
     def _pause(self) -> float:

@@ -4,13 +4,17 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import aiohttp
+import prometheus_client
 from yarl import URL
 
 from gpt_trader.risk_gate.adapters.budget import RateBudget
 from gpt_trader.risk_gate.adapters.jwt import Tokens
+from gpt_trader.risk_gate.adapters.request_log import RequestLog
+from gpt_trader.risk_gate.domain.venue import Traffic
 from gpt_trader.risk_gate.ports import OutcomeUnknown, VenueUnavailable
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
@@ -33,6 +37,22 @@ _KEPT_HEADERS = frozenset(
 )
 
 
+_REQUESTS = prometheus_client.Counter("risk_gate_venue_requests", "requests by answer", ["method", "status"])
+_SECONDS = prometheus_client.Histogram(
+    "risk_gate_venue_seconds",
+    "real time until the venue's answer",
+    ["method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+_BUDGET_USED = prometheus_client.Gauge(
+    "risk_gate_rate_budget_used_fraction", "largest share of the rate budget spent at once since the last sweep"
+)
+_NO_ANSWER = "none"
+for _method in ("GET", "POST"):
+    for _status in ("429", _NO_ANSWER):
+        _REQUESTS.labels(_method, _status)  # from zero on: else the first is no increase
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The venue's answer, complete; header names in lower case."""
@@ -40,6 +60,21 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Link(Protocol):
+    """The way to a venue, whichever it is: what the last hop needs of it."""
+
+    @property
+    def budget(self) -> RateBudget:
+        """What the venue lets us ask."""
+        ...
+
+    async def send(
+        self, method: str, path: str, query: str = "", body: bytes | None = None, since: datetime | None = None
+    ) -> Answer:
+        """Send exactly these bytes, once; raises VenueUnavailable if nothing was sent, OutcomeUnknown if it may be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,27 +94,49 @@ class VenueLink:
     host: str
     tokens: Tokens
     budget: RateBudget
+    log: RequestLog
     _session: aiohttp.ClientSession
 
-    async def send(self, method: str, path: str, query: str = "", body: bytes | None = None) -> Answer:
-        """Send exactly these bytes; raises VenueUnavailable if nothing was sent, OutcomeUnknown if it may have been."""
+    async def send(
+        self, method: str, path: str, query: str = "", body: bytes | None = None, since: datetime | None = None
+    ) -> Answer:
+        """Send exactly these bytes; raises VenueUnavailable if nothing was sent, OutcomeUnknown if it may have been.
+
+        The token's life counts from `since`: what was allowed then is not let in for longer if we were held up.
+        """
         target = URL(f"https://{self.host}{path}{'?' + query if query else ''}", encoded=True)
-        headers = {**_HEADERS, "Authorization": f"Bearer {self.tokens.for_request(method, path)}"}
+        headers = {**_HEADERS, "Authorization": f"Bearer {self.tokens.for_request(method, path, since)}"}
         try:
-            async with self._session.request(
-                method, target, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                answer = Answer(
-                    status=response.status,
-                    headers={name.lower(): text for name, text in response.headers.items() if _is_kept(name)},
-                    body=await _read(response),
-                )
+            with _SECONDS.labels(method).time():
+                async with self._session.request(
+                    method, target, data=body, headers=headers, allow_redirects=False
+                ) as response:
+                    answer = Answer(
+                        status=response.status,
+                        headers={name.lower(): text for name, text in response.headers.items() if _is_kept(name)},
+                        body=await _read(response),
+                    )
         except aiohttp.ClientConnectorError as error:
+            self._failed(method)
             raise VenueUnavailable(f"{method} {path}: no connection to {self.host}: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._failed(method)
             raise OutcomeUnknown(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
+        _REQUESTS.labels(method, answer.status).inc()
+        self.log.answered(answer.status)
         self.budget.learn(answer.status, answer.headers)
         return answer
+
+    def traffic(self, within: timedelta) -> Traffic:
+        """Say how the venue took the requests of late."""
+        requests, errors = self.log.counted(within.total_seconds())
+        used = self.budget.most_used()
+        _BUDGET_USED.set(float(used))
+        return Traffic(requests=requests, errors=errors, budget_used=used)
+
+    def _failed(self, method: str) -> None:
+        _REQUESTS.labels(method, _NO_ANSWER).inc()
+        self.log.failed()
 
 
 @asynccontextmanager
@@ -95,7 +152,8 @@ async def open_link(terms: LinkTerms, tokens: Tokens, budget: RateBudget) -> Asy
         trust_env=False,
     )
     async with session:
-        yield VenueLink(host=terms.host, tokens=tokens, budget=budget, _session=session)
+        log = RequestLog(elapsed=budget.elapsed)
+        yield VenueLink(host=terms.host, tokens=tokens, budget=budget, log=log, _session=session)
 
 
 def _is_kept(name: str) -> bool:

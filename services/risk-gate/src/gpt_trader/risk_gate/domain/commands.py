@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from gpt_trader.contracts import subjects
-from gpt_trader.contracts.account import Cause
-from gpt_trader.contracts.control import Flatten, OperatorCommand, Pause, ReduceOnly, Reset, Resume
+from gpt_trader.contracts.account import Cause, TradingStatus
+from gpt_trader.contracts.control import Adopt, Flatten, OperatorCommand, Pause, ReduceOnly, Reset, Resume
 from gpt_trader.risk_gate.domain.consequences import halted, paused, reduce_only
 from gpt_trader.risk_gate.domain.records import CommandReceived
 from gpt_trader.risk_gate.domain.state import GateState
-from gpt_trader.risk_gate.domain.trading_state import CauseCode, Clearing, clearing_of
+from gpt_trader.risk_gate.domain.strangers import halts
+from gpt_trader.risk_gate.domain.trading_state import CauseCode, Clearing, clearing_of, standing
 
 _MODELS: dict[str, type[OperatorCommand]] = {
     subjects.CONTROL_RESET: Reset,
@@ -18,12 +19,15 @@ _MODELS: dict[str, type[OperatorCommand]] = {
     subjects.CONTROL_RESUME: Resume,
     subjects.CONTROL_REDUCE_ONLY: ReduceOnly,
     subjects.CONTROL_FLATTEN: Flatten,
+    subjects.CONTROL_ADOPT: Adopt,
 }
 _SHOWN = 400
 """How much of a payload is kept in the record."""
 
 _AFTER_FLATTEN = timedelta(hours=1)
 """How long a product that was flattened takes no entries, unless resumed: else a strategy would buy it back at once."""
+
+_OF_DIFFERING_BOOKS = frozenset({CauseCode.BALANCE_MISMATCH, CauseCode.UNKNOWN_TRANSACTION})
 
 Effect = tuple[tuple[Cause, ...], tuple[Cause, ...]]
 """Causes raised, causes cleared."""
@@ -48,7 +52,12 @@ def received(subject: str, payload: bytes, sequence: int, state: GateState, now:
     command = parsed(subject, payload)
     if isinstance(command, str):
         return _recorded(subject, text, sequence, now, f"refused: {command}", ((), ()))
-    return _recorded(subject, text, sequence, now, "accepted", _effect(command, state, now))
+    if isinstance(command, Adopt) and standing(state.causes, None, now).status is TradingStatus.ACTIVE:
+        return _recorded(subject, text, sequence, now, "refused: entries are allowed, stop them first", ((), ()))
+    record = _recorded(subject, text, sequence, now, _accepted(command, state), _effect(command, state, now))
+    excused = _excused(command, state) if isinstance(command, Reset) else ()
+    books = command.books if isinstance(command, Adopt) else None
+    return record.model_copy(update={"acknowledged": excused, "books": books, "reason": command.reason})
 
 
 def kill(payload: bytes, now: datetime) -> Cause:
@@ -66,11 +75,26 @@ def _effect(command: OperatorCommand, state: GateState, now: datetime) -> Effect
         case Flatten():
             return (_after_flatten(command.product, now),), ()
         case Reset():
-            return (), _clearable(state, Clearing.RESET, None)
+            return _reset(command, state, now)
         case Resume():
-            return (), _clearable(state, Clearing.OPERATOR, command.product)
+            return (), tuple(
+                one for one in _clearable(state, Clearing.OPERATOR, command.product) if not _is_still_so(one, state)
+            )
         case _:
             return (), ()
+
+
+def _reset(command: Reset, state: GateState, now: datetime) -> Effect:
+    """Clear what a reset may, but not the halt for orders that the operator did not name."""
+    excused = _excused(command, state)
+    raised = halts({own: code for own, code in state.strangers.items() if own not in excused}, now)
+    staying = {cause.code for cause in raised}
+    return raised, tuple(one for one in _clearable(state, Clearing.RESET, None) if one.code not in staying)
+
+
+def _excused(command: Reset, state: GateState) -> tuple[str, ...]:
+    """Return the strangers' orders that the operator saw: those named, and only with a reason."""
+    return tuple(own for own in state.strangers if own in command.orders) if command.reason else ()
 
 
 def _after_flatten(product: str | None, now: datetime) -> Cause:
@@ -85,6 +109,19 @@ def _clearable(state: GateState, by: Clearing, product: str | None) -> tuple[Cau
         for cause in state.causes
         if clearing_of(cause.code) is by and (product is None or cause.product == product)
     )
+
+
+def _accepted(command: OperatorCommand, state: GateState) -> str:
+    """Say that a command was carried out, and what a resume could not lift."""
+    still = [one.code for one in state.causes if isinstance(command, Resume) and _is_still_so(one, state)]
+    return f"accepted: the books still differ, so {', '.join(still)} stays" if still else "accepted"
+
+
+def _is_still_so(cause: Cause, state: GateState) -> bool:
+    """Whether the last comparison found a difference: a resume must not open a gap until the next one agrees."""
+    if cause.code == CauseCode.ORDER_DRIFT:
+        return bool(state.order_drifts)
+    return cause.code in _OF_DIFFERING_BOOKS and state.mismatches > 0
 
 
 def _text(payload: bytes) -> str:

@@ -1,38 +1,63 @@
 """From a request to the record of its decision; the same request on the same state gives the same bytes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from gpt_trader.contracts.decisions import CheckResult, Decision, Verdict
 from gpt_trader.contracts.ids import DecisionId, decision_id
 from gpt_trader.contracts.intents import ApprovedIntent
-from gpt_trader.contracts.message import GENESIS_HASH, canonical, digest
-from gpt_trader.risk_gate.domain.approval import Terms, approve
-from gpt_trader.risk_gate.domain.checks.case import Request
-from gpt_trader.risk_gate.domain.checks.table import is_infrastructure
-from gpt_trader.risk_gate.domain.consequences import of_decision
+from gpt_trader.contracts.message import GENESIS_HASH, canonical, digest, embedded
+from gpt_trader.risk_gate.domain.approval import Terms, approve, contract_size_of
+from gpt_trader.risk_gate.domain.checks.case import UNKNOWN, Account, Request
+from gpt_trader.risk_gate.domain.consequences import is_worlds_fault, of_decision
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import DecisionMade
 from gpt_trader.risk_gate.domain.review import Review, review
+from gpt_trader.risk_gate.domain.spelling import Spelling
 from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.terms import rules_of
 
 
-def decide(request: Request, state: GateState, policy: Policy) -> DecisionMade:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The record of a decision, with the canonical form of the decision: journal and bus hold the same bytes."""
+
+    record: DecisionMade
+    form: bytes
+
+    def payload(self) -> Mapping[str, object]:
+        """Return what the journal holds: the record around the form that is there already."""
+        return {**self.record.model_dump(mode="json", exclude={"decision"}), "decision": embedded(self.form)}
+
+
+def decide(request: Request, state: GateState, policy: Policy, spelling: Spelling) -> DecisionMade:
     """Review a request and write down the verdict, the intent it may lead to, and what it does to trading."""
+    return write(request, state, policy, spelling).record
+
+
+def write(request: Request, state: GateState, policy: Policy, spelling: Spelling) -> Written:
+    """Decide, and keep the form in which the decision was hashed."""
     found = review(request, state, policy)
     checks = found.checks()
     named = decision_id(state.epoch, state.decisions + 1)
-    intent = _intent(request, found, named, state, policy)
-    return DecisionMade(
+    terms = _terms(request, found, named)
+    intent = None if terms is None else approve(terms, state, policy, spelling)
+    decision, form = _sealed(_decision(request, found, checks, state, policy, intent))
+    record = DecisionMade(
         purpose=request.purpose,
         marks=request.marks,
         is_in_universe=request.is_in_universe,
         slice_quantity=request.slice_quantity,
-        is_infrastructure=request.purpose.is_entry and is_infrastructure(checks),
-        decision=sealed(_decision(request, found, checks, state, policy, intent)),
+        stop_price=request.stop_price,
+        follows=request.follows,
+        preview=request.preview,
+        is_infrastructure=is_worlds_fault(request, checks),
+        decision=decision,
         intent=intent,
         raised=of_decision(request, checks, state, policy),
     )
+    return Written(record, form)
 
 
 def request_of(record: DecisionMade) -> Request:
@@ -44,16 +69,21 @@ def request_of(record: DecisionMade) -> Request:
         marks=record.marks,
         is_in_universe=record.is_in_universe,
         slice_quantity=record.slice_quantity,
+        stop_price=record.stop_price,
+        follows=record.follows,
+        preview=record.preview,
         now=record.decision.decided_at,
     )
 
 
-def sealed(decision: Decision) -> Decision:
+def _sealed(decision: Decision) -> tuple[Decision, bytes]:
     """Set the hash: SHA-256 of the decision's canonical form while its own hash is still all zeros.
 
     The canonical form is the one thing that bus and journal agree on: the journal sorts the keys of evidence.
     """
-    return decision.model_copy(update={"hash": digest(canonical(decision))})
+    plain = decision.model_dump(mode="json")
+    plain["hash"] = own_hash = digest(canonical(plain))
+    return decision.model_copy(update={"hash": own_hash}), canonical(plain)
 
 
 def is_sealed(decision: Decision) -> bool:
@@ -61,22 +91,26 @@ def is_sealed(decision: Decision) -> bool:
     return digest(canonical(decision.model_copy(update={"hash": GENESIS_HASH}))) == decision.hash
 
 
-def _intent(
-    request: Request, found: Review, named: DecisionId, state: GateState, policy: Policy
-) -> ApprovedIntent | None:
-    if found.verdict is Verdict.DENIED or found.limit_price is None or found.mark is None:
+def _terms(request: Request, found: Review, named: DecisionId) -> Terms | None:
+    """Settle what is approved, if anything is."""
+    spec = rules_of(request.market)
+    if found.verdict is Verdict.DENIED or found.limit_price is None or found.mark is None or spec is None:
         return None
-    terms = Terms(
+    return Terms(
         decision_id=named,
         signal=request.signal,
         purpose=request.purpose,
         quantity=found.quantity,
+        contract_size=contract_size_of(spec),
+        increment=spec.base_increment,
         limit_price=found.limit_price,
+        stop_price=found.stop_price,
+        shape=found.shape,
         worst_notional=found.notional,
         mark=found.mark,
+        arrival_mark=found.mark if request.follows is None else request.follows.arrival_mark,
         now=request.now,
     )
-    return approve(terms, state, policy)
 
 
 def _decision(
@@ -100,25 +134,40 @@ def _decision(
         notional=found.notional,
         limit_price=found.limit_price,
         market=request.market,
-        account=_account(found, state, policy),
+        account=_account(found, state, policy) | _risk(found.account),
         policy_version=state.policy_version,
         trading_state=found.trading_state,
         intent_id=None if intent is None else intent.intent_id,
+        step=found.shape.step,
         decided_at=request.now,
         previous_hash=state.decision_head,
         hash=GENESIS_HASH,
     )
 
 
-def _account(found: Review, state: GateState, policy: Policy) -> Mapping[str, Decimal | str]:
+def _account(found: Review, state: GateState, policy: Policy) -> dict[str, Decimal | str]:
     """Sum up the account as the review saw it."""
+    equity, exposure = found.account.equity, found.account.exposure
     cash = state.portfolio.cash.get(policy.quote_currency, Decimal(0))
     return {
-        "equity": "unknown" if found.equity is None else found.equity,
-        "exposure": "unknown" if found.exposure is None else found.exposure.total,
-        "reserved": "unknown" if found.exposure is None else found.exposure.reserved,
+        "equity": UNKNOWN if equity is None else equity,
+        "exposure": UNKNOWN if exposure is None else exposure.total,
+        "reserved": UNKNOWN if exposure is None else exposure.reserved,
         "cash": cash,
-        "day_start_equity": "unknown" if state.day_start_equity is None else state.day_start_equity,
-        "peak_equity": "unknown" if state.peak_equity is None else state.peak_equity,
+        "day_start_equity": UNKNOWN if state.day_start_equity is None else state.day_start_equity,
+        "peak_equity": UNKNOWN if state.peak_equity is None else state.peak_equity,
         "open_orders": str(len(state.approvals)),
+    }
+
+
+def _risk(account: Account) -> dict[str, Decimal | str]:
+    """Sum up the portfolio's risk before the order (SZ6): positions alone, then with open orders at their worst."""
+    exposure, groups = account.exposure, account.grouped
+    if exposure is None or groups is None:
+        return dict.fromkeys(("gross", "net", "cluster", "correlated"), UNKNOWN)
+    return {
+        "gross": exposure.total - exposure.reserved,
+        "net": exposure.net,
+        "cluster": groups.cluster,
+        "correlated": groups.correlated,
     }

@@ -10,6 +10,7 @@ from gpt_trader.contracts.signals import Action, Side, Signal
 from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.terms import rules_of
 
 STRATEGY = "operator"
 _LIFE = timedelta(minutes=1)
@@ -17,17 +18,17 @@ _LIFE = timedelta(minutes=1)
 
 def targets(state: GateState, product: str | None) -> tuple[str, ...]:
     """Name the products to close: all that are held, or the one asked for."""
-    held = (name for name, holding in state.portfolio.holdings.items() if holding.quantity)
-    return tuple(name for name in held if product is None or name == product)
+    return tuple(name for name, _ in state.portfolio.closable() if product is None or name == product)
 
 
 def slice_of(market: MarketView, policy: Policy, side: Side) -> Decimal | None:
     """Return how much to send at once: a share of the visible depth, at least a minimum order; None = no market."""
-    tick, spec = market.tick, market.spec
+    tick, spec = market.tick, rules_of(market)
     if tick is None or spec is None:
         return None
     depth = _depth_notional(market, side) or _touch_notional(tick, side)
-    return max(depth * policy.flatten.depth_fraction / tick.mid, spec.base_min_size, _cheapest(market, tick))
+    cheapest = spec.quote_min_size * 2 / tick.mid  # what the venue takes, with room for a falling price
+    return max(depth * policy.flatten.depth_fraction / tick.mid, spec.base_min_size, cheapest)
 
 
 def flatten_signal(product: str, position: Decimal, tick: Tick, cause: str, now: datetime) -> Signal:
@@ -62,8 +63,3 @@ def _depth_notional(market: MarketView, side: Side) -> Decimal:
 
 def _touch_notional(tick: Tick, side: Side) -> Decimal:
     return tick.bid * tick.bid_quantity if side is Side.SELL else tick.ask * tick.ask_quantity
-
-
-def _cheapest(market: MarketView, tick: Tick) -> Decimal:
-    """Return the least quantity whose notional the venue takes, with room for a falling price."""
-    return ZERO if market.spec is None else market.spec.quote_min_size * 2 / tick.mid

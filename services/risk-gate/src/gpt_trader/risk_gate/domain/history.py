@@ -1,7 +1,7 @@
 """What pacing, cooldowns and escalation count: approvals, closings, refusals; all in time order, kept for a day."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,9 @@ from gpt_trader.contracts.ids import ClientOrderId
 from gpt_trader.risk_gate.domain.increments import ZERO
 
 KEPT = timedelta(days=1)
+_KEPT_FILLS = timedelta(seconds=5)
+MOST_MOMENTS = 1000
+"""More denials or rejections are not counted apart: whoever makes them could fill the memory with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +68,40 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened on a product."""
+    """Something that happened, and what it was about: a product, or a strategy."""
 
     at: datetime
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """One execution: when it was counted, when it happened, what it was worth."""
+
+    at: datetime
+    occurred_at: datetime
     product: str
+    notional: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The recent past that rules look back on. `times` are those of `paced`; `alike` is keyed by kind."""
+    """The recent past that rules look back on.
+
+    `times` are those of `paced`; `alike` is keyed by kind, `entries` by strategy. `denials` are about strategies, the
+    other moments about products.
+    """
 
     paced: tuple[Paced, ...] = ()
     times: tuple[datetime, ...] = ()
     alike: Mapping[str, Alike] = field(default_factory=dict)
     closings: tuple[Closing, ...] = ()
     infrastructure_denials: tuple[Moment, ...] = ()
+    denials: tuple[Moment, ...] = ()
     rejections: tuple[Moment, ...] = ()
     slippages: tuple[Moment, ...] = ()
+    fills: tuple[Filled, ...] = ()
+    entries: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
 
     def since(self, start: datetime) -> tuple[Paced, ...]:
         """Approvals later than `start`."""
@@ -128,6 +148,22 @@ class History:
                 return closing
         return None
 
+    def entries_of(self, strategy: str, start: datetime) -> int:
+        """Count the entries of a strategy later than `start`, since it was last resumed."""
+        entries = self.entries.get(strategy, ())
+        return len(entries) - bisect_right(entries, start)
+
+    def with_entry(self, strategy: str, at: datetime) -> "History":
+        """Remember that a strategy entered."""
+        entries = self.entries.get(strategy, ())
+        kept = (*entries[bisect_right(entries, at - KEPT) :], at)
+        return replace(self, entries={**self.entries, strategy: kept})
+
+    def counting_anew(self, strategies: Collection[str | None]) -> "History":
+        """Begin to count anew for strategies that an operator resumed."""
+        entries = {name: kept for name, kept in self.entries.items() if name not in strategies}
+        return replace(self, entries=entries, denials=tuple(one for one in self.denials if one.about not in strategies))
+
     def with_approval(self, paced: Paced) -> "History":
         """Remember an approval; drop what no window reaches any more."""
         kept = bisect_right(self.times, paced.at - KEPT)
@@ -145,10 +181,20 @@ class History:
         summed = closing if known is None else replace(closing, pnl=closing.pnl + known.pnl)
         return replace(self, closings=(*others, summed))
 
+    def with_fill(self, filled: Filled) -> "History":
+        """Remember an execution for the length of a burst."""
+        return replace(self, fills=(*(one for one in self.fills if one.at > filled.at - _KEPT_FILLS), filled))
+
     def _first_since(self, start: datetime) -> Paced | None:
         if not self.times or self.times[-1] <= start:
             return None
         return self.paced[bisect_right(self.times, start)]
+
+
+def noted(moments: tuple[Moment, ...], at: datetime, about: str) -> tuple[Moment, ...]:
+    """Add a moment and drop what no window reaches; in order even if an earlier run's clock was ahead."""
+    last = moments[-1].at if moments else at
+    return (*later_than(moments, at - KEPT)[1 - MOST_MOMENTS :], Moment(max(at, last), about))
 
 
 def later_than(moments: tuple[Moment, ...], start: datetime) -> tuple[Moment, ...]:

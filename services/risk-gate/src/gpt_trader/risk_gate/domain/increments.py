@@ -23,7 +23,6 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def currencies(product: str) -> tuple[str, str]:
-    """Split a spot product into base and quote currency."""
-    base, _, quote = product.partition("-")
-    return base, quote
+def base_currency_of(product: str) -> str:
+    """Return the currency that a spot product is made of."""
+    return product.partition("-")[0]

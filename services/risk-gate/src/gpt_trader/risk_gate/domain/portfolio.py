@@ -1,14 +1,18 @@
-"""Cash and positions as a fold over fills: average cost, exact quantities, each fill counted once."""
+"""Cash and positions as a fold over fills: average cost, exact quantities, each fill counted once.
 
-from collections.abc import Mapping
+Spot is paid for in full. A future moves no notional: what a fill realizes, minus its fee, is all that cash sees.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
+from gpt_trader.contracts.market import is_future, quote_currency_of
 from gpt_trader.contracts.orders import Fill, FillKind
 from gpt_trader.contracts.signals import Side
-from gpt_trader.risk_gate.domain.increments import ZERO, currencies
+from gpt_trader.risk_gate.domain.increments import ZERO
 from gpt_trader.risk_gate.domain.seen import Ids, SeenIds
 
 
@@ -44,18 +48,36 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portfolio:
-    """Everything that fills have made of the opening balances. `executions` is keyed by the venue's trade id."""
+    """Everything that fills and transfers have made of the opening balances; `executions` is keyed by trade id.
+
+    In the quote currency, `transfers` is the worth of what came in by no trade, less what went, `income` that of
+    interest and rewards, less fees that no trade caused.
+    """
 
     cash: Mapping[str, Decimal] = field(default_factory=dict)
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     executions: Mapping[str, Execution] = field(default_factory=dict)
     fill_ids: Ids = field(default_factory=SeenIds)
+    transfers: Decimal = ZERO
+    income: Decimal = ZERO
 
     def quantity(self, product: str) -> Decimal:
         """Return the net quantity held; zero if never traded."""
         holding = self.holdings.get(product)
         return holding.quantity if holding else ZERO
 
+    def closable(self) -> Iterator[tuple[str, Holding]]:
+        """Give each position that an order may close; spot below zero is an error of the books, and nothing is owed."""
+        for product, holding in self.holdings.items():
+            if holding.quantity > ZERO or (holding.quantity and is_future(product)):
+                yield product, holding
+
+
+TRANSFERRED = "transfer"
+"""The strategy of a position that no strategy of ours opened."""
+
+_COST_STEP = Decimal("1e-12")
+"""Costs are divided to this step, so that every later sum is exact: what one part lacks, the last part has."""
 
 KEPT_EXECUTIONS = 256
 """How many trades back a correction can reach; an older one is a fill the books cannot explain."""
@@ -85,6 +107,51 @@ def evolve(portfolio: Portfolio, fill: Fill) -> Portfolio:
             assert_never(fill.kind)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """Money that came in (or out, negative) by no trade, worth `mark` each; cash has no product and the mark 1."""
+
+    currency: str
+    product: str | None
+    amount: Decimal
+    mark: Decimal
+
+    @property
+    def worth(self) -> Decimal:
+        """Its value in the quote currency."""
+        return self.amount * self.mark
+
+
+def moved(portfolio: Portfolio, movement: Movement, at: datetime) -> Portfolio:
+    """Count a movement as neither a profit nor a loss; what leaves realizes what it had gained until then."""
+    return _shifted(replace(portfolio, transfers=portfolio.transfers + movement.worth), movement, at)
+
+
+def earned(portfolio: Portfolio, movement: Movement, at: datetime) -> Portfolio:
+    """Count a movement as profit, or as a loss where it is negative."""
+    return _shifted(replace(portfolio, income=portfolio.income + movement.worth), movement, at)
+
+
+def _shifted(portfolio: Portfolio, movement: Movement, at: datetime) -> Portfolio:
+    """Move cash or a position. Contracts take the cost they are held at along: cash less that cost is all they are."""
+    currency, product = movement.currency, movement.product
+    if product is None:
+        return replace(
+            portfolio, cash={**portfolio.cash, currency: portfolio.cash.get(currency, ZERO) + movement.amount}
+        )
+    holding = portfolio.holdings.get(product, Holding())
+    if not holding.quantity:
+        holding = replace(holding, strategy=TRANSFERRED, stop_price=None, target_price=None)
+    side = Side.BUY if movement.amount > ZERO else Side.SELL
+    execution = Execution(side=side, quantity=abs(movement.amount), price=movement.mark, fee=ZERO)
+    traded = _traded(holding, execution, at)
+    cash = dict(portfolio.cash)
+    if is_future(product):
+        quote = quote_currency_of(product)
+        cash[quote] = cash.get(quote, ZERO) + traded.cost - holding.cost
+    return replace(portfolio, cash=cash, holdings={**portfolio.holdings, product: traded})
+
+
 def realized_by(portfolio: Portfolio, fill: Fill) -> Decimal:
     """Return what an execution would realize, net of its fee, if it closes part of a holding; zero if it opens."""
     holding = portfolio.holdings.get(fill.product)
@@ -96,7 +163,7 @@ def realized_by(portfolio: Portfolio, fill: Fill) -> Decimal:
 
 def _applied(portfolio: Portfolio, fill: Fill, execution: Execution) -> Portfolio:
     holding = portfolio.holdings.get(fill.product) or Holding(strategy=fill.strategy, opened_at=fill.occurred_at)
-    return _with(portfolio, fill, _traded(holding, execution, fill), _flow(execution))
+    return _with(portfolio, fill, _traded(holding, execution, fill.occurred_at), _flow(execution))
 
 
 def _reverted(portfolio: Portfolio, fill: Fill, execution: Execution) -> Portfolio:
@@ -111,21 +178,21 @@ def _reverted(portfolio: Portfolio, fill: Fill, execution: Execution) -> Portfol
     traded = (
         replace(holding, quantity=quantity, cost=cost, fees=holding.fees + opposite.fee)
         if is_consistent
-        else _traded(holding, opposite, fill)
+        else _traded(holding, opposite, fill.occurred_at)
     )
     return _with(portfolio, fill, traded, _flow(opposite))
 
 
-def _traded(holding: Holding, execution: Execution, fill: Fill) -> Holding:
+def _traded(holding: Holding, execution: Execution, at: datetime) -> Holding:
     signed = execution.quantity * execution.side.sign
     quantity = holding.quantity + signed
     fees = holding.fees + execution.fee
     if holding.quantity * signed >= 0:
-        opened_at = holding.opened_at if holding.quantity else fill.occurred_at
+        opened_at = holding.opened_at if holding.quantity else at
         cost = holding.cost + signed * execution.price
         return replace(holding, quantity=quantity, cost=cost, fees=fees, opened_at=opened_at)
     if abs(signed) < abs(holding.quantity):
-        removed = holding.cost * execution.quantity / abs(holding.quantity)
+        removed = (holding.cost * execution.quantity / abs(holding.quantity)).quantize(_COST_STEP)
         realized = holding.realized - signed * execution.price - removed
         return replace(holding, quantity=quantity, cost=holding.cost - removed, fees=fees, realized=realized)
     realized = holding.realized + holding.quantity * execution.price - holding.cost
@@ -137,7 +204,7 @@ def _traded(holding: Holding, execution: Execution, fill: Fill) -> Holding:
         realized=realized,
         stop_price=None,
         target_price=None,
-        opened_at=fill.occurred_at if quantity else None,
+        opened_at=at if quantity else None,
     )
 
 
@@ -146,7 +213,11 @@ def _flow(execution: Execution) -> Decimal:
 
 
 def _with(portfolio: Portfolio, fill: Fill, holding: Holding, flow: Decimal) -> Portfolio:
-    _, quote = currencies(fill.product)
+    """Book what a fill left. For a future the notional that `flow` pays comes back with the cost it is held at."""
+    quote = quote_currency_of(fill.product)
+    if is_future(fill.product):
+        before = portfolio.holdings.get(fill.product)
+        flow += holding.cost - (before.cost if before else ZERO)
     return replace(
         portfolio,
         cash={**portfolio.cash, quote: portfolio.cash.get(quote, ZERO) + flow},
@@ -165,27 +236,29 @@ def _forgotten(portfolio: Portfolio, trade_id: str) -> Portfolio:
     return replace(portfolio, executions={key: kept for key, kept in portfolio.executions.items() if key != trade_id})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Valuation:
-    """The portfolio at marks; in the quote currency."""
+    """The portfolio at marks; in the quote currency. `worths` is what each held product's notional is at its mark."""
 
     equity: Decimal
-    gross: Decimal
-    unrealized: Decimal
+    worths: Mapping[str, Decimal]
 
 
 def value(portfolio: Portfolio, marks: Mapping[str, Decimal], quote_currency: str) -> Valuation | None:
     """Mark the portfolio; None if a held product has no mark, for then its worth is unknown."""
     equity = portfolio.cash.get(quote_currency, ZERO)
-    gross = unrealized = ZERO
+    worths = {}
     for product, holding in portfolio.holdings.items():
         if not holding.quantity:
             continue
         mark = marks.get(product)
         if mark is None:
             return None
-        worth = holding.quantity * mark
-        equity += worth
-        gross += abs(worth)
-        unrealized += worth - holding.cost
-    return Valuation(equity=equity, gross=gross, unrealized=unrealized)
+        worths[product] = worth = holding.quantity * mark
+        equity += worth - holding.cost if is_future(product) else worth
+    return Valuation(equity, worths)
+
+
+def unrealized(portfolio: Portfolio, worths: Mapping[str, Decimal]) -> Decimal:
+    """Return what positions have gained or lost since they were opened."""
+    return sum((worth - portfolio.holdings[product].cost for product, worth in worths.items()), ZERO)

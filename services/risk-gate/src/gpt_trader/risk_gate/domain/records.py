@@ -8,10 +8,66 @@ from pydantic import Field, TypeAdapter
 from gpt_trader.contracts.account import Cause
 from gpt_trader.contracts.decisions import Decision
 from gpt_trader.contracts.ids import ClientOrderId
-from gpt_trader.contracts.intents import ApprovedIntent, Purpose
-from gpt_trader.contracts.message import Amount, Hash, Instant, Message, Product
+from gpt_trader.contracts.intents import ApprovedIntent, CancelIntent, Purpose
+from gpt_trader.contracts.message import Amount, Hash, Instant, Message, Name, Product
 from gpt_trader.contracts.orders import Fill, OrderEvent
+from gpt_trader.risk_gate.domain.book_records import (
+    Adopted,
+    AdoptionEnded,
+    ContractSettled,
+    ExternalFillSeen,
+    FundingPaid,
+    InquiryEnded,
+    MarginSeen,
+    Marked,
+    Opened,
+    OpeningPosition,
+    OrdersCompared,
+    Reconciled,
+    StrangerSeen,
+    TransferSeen,
+)
+from gpt_trader.risk_gate.domain.checks.case import Preview
+from gpt_trader.risk_gate.domain.order_records import AmendAsked, AmendEnded
 from gpt_trader.risk_gate.domain.permits import PermitOutcome
+from gpt_trader.risk_gate.domain.shape import Follows
+
+__all__ = [
+    "Adopted",
+    "AdoptionEnded",
+    "AmendAsked",
+    "AmendEnded",
+    "ApprovalVoided",
+    "CancelAsked",
+    "CauseCleared",
+    "CauseRaised",
+    "CommandReceived",
+    "CommandsLost",
+    "ContractSettled",
+    "DecisionMade",
+    "DenialsWithheld",
+    "EpochClaimed",
+    "ExternalFillSeen",
+    "FillReported",
+    "FlattenEnded",
+    "FundingPaid",
+    "InquiryEnded",
+    "IntentStored",
+    "MarginSeen",
+    "Marked",
+    "Opened",
+    "OpeningPosition",
+    "OrderReported",
+    "OrdersCompared",
+    "PermitAnswered",
+    "PermitLogged",
+    "PolicyAdopted",
+    "Reconciled",
+    "Record",
+    "StrangerSeen",
+    "TransferSeen",
+    "parse",
+]
 
 
 class PolicyAdopted(Message):
@@ -20,23 +76,6 @@ class PolicyAdopted(Message):
     kind: Literal["policy_adopted"] = "policy_adopted"
     version: str
     document: str
-    at: Instant
-
-
-class OpeningPosition(Message):
-    """A position that was there before us, taken over at its mark."""
-
-    product: Product
-    quantity: Amount
-    mark: Amount
-
-
-class Opened(Message):
-    """The first books: the venue's balances at the first start."""
-
-    kind: Literal["opened"] = "opened"
-    cash: Mapping[str, Amount]
-    positions: tuple[OpeningPosition, ...]
     at: Instant
 
 
@@ -58,10 +97,22 @@ class DecisionMade(Message):
     marks: Mapping[str, Amount]
     is_in_universe: bool
     slice_quantity: Amount | None
+    stop_price: Amount | None = None
+    follows: Follows | None = None
+    preview: Preview | None = None
     is_infrastructure: bool
     decision: Decision
     intent: ApprovedIntent | None
     raised: tuple[Cause, ...]
+
+
+class CancelAsked(Message):
+    """The bus has our request to cancel an order on disk; the chain of intents goes on from it."""
+
+    kind: Literal["cancel_asked"] = "cancel_asked"
+    intent: CancelIntent
+    payload_sha256: Hash
+    at: Instant
 
 
 class IntentStored(Message):
@@ -103,23 +154,31 @@ class PermitAnswered(Message):
 
 
 class OrderReported(Message):
-    """A step in an order's life, as the executor told it; `sequence` is its place in the ORDERS stream."""
+    """A step in an order's life, as the executor told it; `sequence` is its place in the ORDERS stream.
+
+    With `evidence` it was concluded from the venue's own lists, because nobody told it.
+    """
 
     kind: Literal["order_reported"] = "order_reported"
     event: OrderEvent
     sequence: int
     raised: tuple[Cause, ...]
+    evidence: str = ""
     at: Instant
 
 
 class FillReported(Message):
-    """An execution, as the executor told it; `sequence` is its place in the FILLS stream."""
+    """An execution, as the executor told it; `sequence` is its place in the FILLS stream.
+
+    With `evidence` the venue's own list told it, and nobody else.
+    """
 
     kind: Literal["fill_reported"] = "fill_reported"
     fill: Fill
     sequence: int
     is_slippage: bool
     raised: tuple[Cause, ...]
+    evidence: str = ""
     at: Instant
 
 
@@ -141,8 +200,25 @@ class CauseCleared(Message):
     at: Instant
 
 
+class DenialsWithheld(Message):
+    """So many denials were not written down one by one, by strategy and by the rules that failed.
+
+    `others` are those of strategies that are not named, for anybody can invent names.
+    """
+
+    kind: Literal["denials_withheld"] = "denials_withheld"
+    strategies: Mapping[Name, int]
+    others: int
+    rules: Mapping[str, int]
+    since: Instant
+    at: Instant
+
+
 class CommandReceived(Message):
-    """An operator's order, whatever its bytes; `sequence` is its place in the CONTROL stream."""
+    """An operator's order, whatever its bytes; `sequence` is its place in the CONTROL stream.
+
+    `acknowledged` are strangers' orders that it accepts, `books` the venue's totals that it wants adopted.
+    """
 
     kind: Literal["command_received"] = "command_received"
     subject: str
@@ -151,6 +227,9 @@ class CommandReceived(Message):
     note: str
     raised: tuple[Cause, ...]
     cleared: tuple[Cause, ...]
+    acknowledged: tuple[str, ...] = ()
+    books: Mapping[str, Amount] | None = None
+    reason: str = ""
     at: Instant
 
 
@@ -171,24 +250,6 @@ class CommandsLost(Message):
     at: Instant
 
 
-class Marked(Message):
-    """The portfolio was valued: a new day began, or equity reached a new peak."""
-
-    kind: Literal["marked"] = "marked"
-    equity: Amount
-    marks: Mapping[str, Amount]
-    at: Instant
-
-
-class Reconciled(Message):
-    """Our books against the venue's balances."""
-
-    kind: Literal["reconciled"] = "reconciled"
-    is_equal: bool
-    detail: str
-    at: Instant
-
-
 Record = Annotated[
     PolicyAdopted
     | Opened
@@ -202,11 +263,25 @@ Record = Annotated[
     | FillReported
     | CauseRaised
     | CauseCleared
+    | DenialsWithheld
     | CommandReceived
     | CommandsLost
     | FlattenEnded
     | Marked
-    | Reconciled,
+    | Reconciled
+    | TransferSeen
+    | Adopted
+    | AdoptionEnded
+    | StrangerSeen
+    | ExternalFillSeen
+    | OrdersCompared
+    | CancelAsked
+    | AmendAsked
+    | AmendEnded
+    | MarginSeen
+    | FundingPaid
+    | ContractSettled
+    | InquiryEnded,
     Field(discriminator="kind"),
 ]
 

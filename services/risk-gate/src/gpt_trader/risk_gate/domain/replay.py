@@ -25,5 +25,12 @@ def rejudged(records: Iterable[Record], policy: Policy) -> Iterator[Rejudged]:
     state = GateState()
     for record in records:
         if isinstance(record, DecisionMade):
-            yield Rejudged(record.decision, review(request_of(record), state, policy))
+            yield Rejudged(record.decision, review(request_of(record), state, _answerable(record, policy)))
         state = evolve(state, record)
+
+
+def _answerable(record: DecisionMade, policy: Policy) -> Policy:
+    """Leave out the question to the venue where it was not asked: what it would have said is not on record."""
+    if record.preview is not None or not policy.preview.is_asked:
+        return policy
+    return policy.model_copy(update={"preview": policy.preview.model_copy(update={"is_asked": False})})

@@ -2,24 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from gpt_trader.contracts.account import Cause, TradingStatus
 from gpt_trader.risk_gate.domain.consequences import halted, reduce_only
 from gpt_trader.risk_gate.domain.records import CauseCleared, CauseRaised
-from gpt_trader.risk_gate.domain.sweep import followed, restricts, swept, unresolved
+from gpt_trader.risk_gate.domain.sweeps.conditions import followed, restricts
 from gpt_trader.risk_gate.domain.trading_state import CauseCode, worse
 from gpt_trader.risk_gate.ports import StateStore, StoredState, StoreUnavailable
 from gpt_trader.risk_gate.service.ledger import Ledger
-from gpt_trader.risk_gate.service.market_watch import MarketWatch
-from gpt_trader.runtime import logs
+from gpt_trader.risk_gate.service.sweeper import Sweeper
+from gpt_trader.runtime import lifecycle, logs
 
 log = logs.get("risk-gate")
 
 _EVERY_SECONDS = 1.0
-_RESOLVED_WITHIN = timedelta(seconds=90)
-"""Real time after its permit in which the executor tells what became of an order, in the worst case."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +24,7 @@ class Degradation:
     """Sweeps each second of real time; the most restrictive source wins."""
 
     ledger: Ledger
-    market: MarketWatch
+    sweeper: Sweeper
     store: StateStore
     kill_file: Path | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -36,6 +33,7 @@ class Degradation:
     async def run(self) -> None:
         """Sweep for ever."""
         while True:
+            lifecycle.heed_cancel()
             await self.sweep()
             await asyncio.sleep(_EVERY_SECONDS)
 
@@ -45,18 +43,15 @@ class Degradation:
             await self._swept()
 
     async def _swept(self) -> None:
-        is_present = self.kill_file is not None and self.kill_file.exists()
+        is_present = self.kill_file is not None and _may_exist(self.kill_file)
         self._follow(CauseCode.KILL_FILE, f"the kill file {self.kill_file} was there", is_present=is_present)
         try:
             await self._compare_store()
         except StoreUnavailable as error:
             self._restrict(CauseCode.STATE_STORE, str(error))
-        ledger, now = self.ledger, self.ledger.clock.now()
-        marks = self.market.marks(now, ledger.policy)
-        ledger.commit(*unresolved(ledger.state, now - ledger.clock.stretch(_RESOLVED_WITHIN), now))
-        if ledger.state.is_opened:
-            held = {name: mark for name, mark in marks.items() if name in ledger.state.portfolio.holdings}
-            ledger.commit(*swept(ledger.state, ledger.policy, held, now))
+        await self.sweeper.warm()
+        self.sweeper.look()
+        await self.sweeper.tell()
 
     async def adopt_stored(self) -> None:
         """Take over the worse of what was stored and what the journal says; called once, at start."""
@@ -85,7 +80,9 @@ class Degradation:
         stored = await self.store.load()
         found = None if stored is None else stored.version
         if found != self._version:
-            self._restrict(CauseCode.STATE_STORE, f"version {found} is stored where {self._version} was written")
+            detail, now = f"version {found} is stored where {self._version} was written", self.ledger.clock.now()
+            # Also over a store that did not answer before: what it holds says more than that it was away.
+            self.ledger.commit(CauseRaised(cause=reduce_only(CauseCode.STATE_STORE, detail, now), at=now))
         elif restricts(self.ledger.state, CauseCode.STATE_STORE, self.ledger.clock.now()):
             self._clear(CauseCode.STATE_STORE, "the state store agrees again")
         version = (found or 0) + 1
@@ -115,3 +112,14 @@ class Degradation:
     def _clear(self, code: CauseCode, reason: str) -> None:
         now = self.ledger.clock.now()
         self.ledger.commit(CauseCleared(code=code, product=None, reason=reason, at=now))
+
+
+def _may_exist(path: Path) -> bool:
+    """Whether a file is there, or nobody can tell."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        log.warning("kill_file_unknown", path=str(path), reason=str(error))
+    return True

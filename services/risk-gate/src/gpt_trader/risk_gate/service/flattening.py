@@ -15,6 +15,7 @@ from gpt_trader.risk_gate.domain.state import WantedFlatten
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.order_stop import OrderStop
+from gpt_trader.risk_gate.service.venue_stops import VenueStops
 from gpt_trader.risk_gate.service.verdicts import Verdicts
 from gpt_trader.runtime import logs
 
@@ -23,6 +24,8 @@ log = logs.get("risk-gate")
 _BEGUN_WITHIN = timedelta(minutes=1)
 _SLICE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.2
+_MOST_LISTINGS = 50
+"""Listings, about ten seconds, in which every order must have gone: one that the venue keeps may not stop a flatten."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class Flattening:
     market: MarketWatch
     verdicts: Verdicts
     orders: OrderStop
+    stops: VenueStops
     requests: asyncio.Queue[WantedFlatten] = field(default_factory=asyncio.Queue)
 
     def request(self, wanted: WantedFlatten) -> None:
@@ -48,9 +52,10 @@ class Flattening:
         """Serve requests, for ever."""
         while True:
             wanted = await self.requests.get()
-            await self.orders.cancel_all()
+            await self.orders.cancel_all(_MOST_LISTINGS)
             for name in targets(self.ledger.state, wanted.product):
-                await self._close(name)
+                async with self.stops.released(name, "flatten"):
+                    await self._close(name)
             self.ledger.commit(FlattenEnded(sequence=wanted.sequence, reason="done", at=self.ledger.clock.now()))
 
     async def _close(self, product: str) -> None:
@@ -65,15 +70,14 @@ class Flattening:
         log.warning("flatten_ended", product=product, left=str(left), is_flat=left == ZERO)
 
     async def _slice(self, product: str) -> None:
-        request = self._request(product)
-        record = None if request is None else await self.verdicts.give(request)
+        record = await self.verdicts.give(lambda: self._request(product))
         if record is None or record.decision.verdict is Verdict.DENIED:
             await asyncio.sleep(_AGAIN_SECONDS)
             return
         await self._is_over(record)
 
     def _request(self, product: str) -> Request | None:
-        ledger, market = self.ledger, self.market.view(product)
+        ledger, market = self.ledger, self.market.view(product, None)
         position = ledger.state.portfolio.quantity(product)
         quantity = slice_of(market, ledger.policy, Side.SELL if position > ZERO else Side.BUY)
         if market.tick is None or quantity is None:
@@ -88,6 +92,7 @@ class Flattening:
             marks=self.market.marks(now, ledger.policy),
             is_in_universe=product in self.market.members,
             slice_quantity=quantity,
+            preview=None,
             now=now,
         )
 

@@ -17,6 +17,8 @@ log = logs.get("risk-gate")
 _DRAIN_SECONDS = 5.0
 _MOST_WAITING = 1024
 """With more than this on their way, decisions are made no faster than the bus takes them."""
+MOST_UNPUBLISHED = _MOST_WAITING + 1
+"""So many decisions may be in the journal and not on the bus when the gate dies: one is waiting for room."""
 
 
 class BusBehindJournal(Exception):
@@ -28,14 +30,14 @@ class Outbox:
     """What it holds is in the journal already, so that a crash loses nothing: the next start publishes it."""
 
     bus: Streams
-    _waiting: deque[tuple[Decision, Mapping[str, str]]] = field(default_factory=deque)
+    _waiting: deque[tuple[Decision, bytes, Mapping[str, str]]] = field(default_factory=deque)
     _added: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
 
-    async def put(self, decision: Decision) -> None:
-        """Have a decision published after those before it."""
+    async def put(self, decision: Decision, form: bytes) -> None:
+        """Have a decision published after those before it; `form` is its canonical form."""
         await self._room.acquire()
-        self._waiting.append((decision, tracing.carried()))
+        self._waiting.append((decision, form, tracing.carried()))
         self._added.set()
 
     async def run(self) -> None:
@@ -49,18 +51,18 @@ class Outbox:
             await self._drained()
             raise
 
-    async def publish(self, decision: Decision) -> None:
+    async def publish(self, decision: Decision, form: bytes) -> None:
         """Publish one decision; the same one twice is stored once."""
         try:
-            await self.bus.store(subjects.decisions(decision.product), decision, message_id=decision.hash)
+            await self.bus.store(subjects.decisions(decision.product), form, message_id=decision.hash)
         except (BusUnavailable, PublishUnknown) as error:
             raise BusBehindJournal(f"decision {decision.sequence}: {error}") from error
 
     async def _emptied(self) -> None:
         while self._waiting:
-            decision, flow = self._waiting[0]
+            decision, form, flow = self._waiting[0]
             tracing.adopt(flow)
-            await self.publish(decision)
+            await self.publish(decision, form)
             self._waiting.popleft()
             self._room.release()
 

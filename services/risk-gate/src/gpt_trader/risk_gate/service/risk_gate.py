@@ -1,8 +1,10 @@
 """What the gate does on each message: signals are judged, reports are folded, commands are obeyed."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import perf_counter
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.intents import EpochClaim, Purpose, SignedIntent
@@ -11,9 +13,13 @@ from gpt_trader.contracts.signals import Action, Signal
 from gpt_trader.risk_gate.domain import commands
 from gpt_trader.risk_gate.domain.checks.case import Request
 from gpt_trader.risk_gate.domain.consequences import has_slipped, of_fill, of_report, reduce_only
-from gpt_trader.risk_gate.domain.reconcile import foreign
+from gpt_trader.risk_gate.domain.exposure import at_risk, resting
+from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.records import CauseRaised, FillReported, OrderReported
-from gpt_trader.risk_gate.domain.sweep import restricts
+from gpt_trader.risk_gate.domain.review import is_admitted
+from gpt_trader.risk_gate.domain.state import GateState
+from gpt_trader.risk_gate.domain.strangers import foreign
+from gpt_trader.risk_gate.domain.sweeps.conditions import restricts
 from gpt_trader.risk_gate.domain.trading_state import CauseCode
 from gpt_trader.risk_gate.domain.venue import VenueOrder
 from gpt_trader.risk_gate.ports import DropCopy
@@ -23,14 +29,18 @@ from gpt_trader.risk_gate.service.kills import Kills
 from gpt_trader.risk_gate.service.ledger import Ledger
 from gpt_trader.risk_gate.service.market_watch import MarketWatch
 from gpt_trader.risk_gate.service.permit_desk import PermitDesk
-from gpt_trader.risk_gate.service.verdicts import Verdicts
-from gpt_trader.runtime import logs
+from gpt_trader.risk_gate.service.sweeper import Sweeper
+from gpt_trader.risk_gate.service.venue_stops import VenueStops
+from gpt_trader.risk_gate.service.verdicts import Heard, Verdicts
+from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.bus import Bus, BusUnavailable, FencedOff, Malformed, OnMessage, Received, decoded
 
 log = logs.get("risk-gate")
 
 _EPOCH_SECONDS = 0.25
 """Pause between two looks for a later epoch; publishing an intent would find out at once."""
+_MOST_WAITING = 10
+"""Exits of one product that wait for the end of what rests: one is enough, and more are a flood."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,12 +52,40 @@ class RiskGate:
     verdicts: Verdicts
     desk: PermitDesk
     flattening: Flattening
+    sweeper: Sweeper
+    stops: VenueStops
+    waiting_exits: asyncio.Queue[Signal] = field(default_factory=asyncio.Queue)
     kills: Kills = field(default_factory=Kills)
+    _waiting: Counter[str] = field(default_factory=Counter)
 
-    async def on_signal(self, signal: Signal, _received: Received) -> None:
-        """Judge one signal and publish the verdict."""
-        with metrics.DECISION_SECONDS.time():
-            await self.verdicts.give(self._request(signal))
+    async def on_signal(self, signal: Signal, received: Received) -> None:
+        """Judge one signal and publish the verdict; an exit waits for the end of what rests for its product.
+
+        One that is denied in any case takes nothing back, and so many of them wait that a flood fills no memory.
+        """
+        ledger, product = self.ledger, signal.product
+        is_behind = signal.action is Action.EXIT and bool(resting(ledger.state.approvals, product))
+        may_wait = is_behind and self._waiting[product] < _MOST_WAITING
+        if may_wait and is_admitted(self._request(signal), ledger.state, ledger.policy):
+            self._waiting[product] += 1
+            self.waiting_exits.put_nowait(signal)
+            return
+        heard = Heard(perf_counter(), _waited(received, self.ledger.clock.wall()))
+        with metrics.DECISION_SECONDS.time(), tracing.span("review"):
+            await self.verdicts.give(lambda: self._request(signal), heard)
+
+    async def serve_waiting_exits(self) -> None:
+        """Judge exits once nothing at the venue could execute beside them, each in a task of its own, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                tasks.create_task(self._exit_after_stop(await self.waiting_exits.get()))
+
+    async def _exit_after_stop(self, signal: Signal) -> None:
+        try:
+            async with self.stops.released(signal.product, f"exit {signal.signal_id} goes first"):
+                await self.verdicts.give(lambda: self._request(signal))
+        finally:
+            self._waiting[signal.product] -= 1
 
     async def on_fill_message(self, received: Received) -> None:
         """Count the fill in a message; one that can't be counted leaves the books short, and restricts trading."""
@@ -91,6 +129,7 @@ class RiskGate:
             at=now,
         )
         self.ledger.commit(record)
+        self.sweeper.look()
         log.info("fill_counted", fill_id=fill.fill_id, client_order_id=fill.client_order_id, product=fill.product)
 
     async def on_kill(self, received: Received) -> None:
@@ -118,6 +157,8 @@ class RiskGate:
         self.ledger.commit(record)
         metrics.COMMANDS.labels(received.subject, record.note.split(":")[0]).inc()
         log.warning("command_received", subject=received.subject, note=record.note, sequence=sequence)
+        if received.subject in {subjects.CONTROL_RESET, subjects.CONTROL_RESUME}:
+            self.sweeper.look()  # a peak that a reset took back begins anew, and what still trips holds at once
         if received.subject == subjects.CONTROL_FLATTEN:
             self._flatten(received)
 
@@ -161,21 +202,29 @@ class RiskGate:
             self.on_observation(order)
 
     def on_observation(self, order: VenueOrder) -> None:
-        """Halt on an order that nobody approved."""
-        now = self.ledger.clock.now()
-        if not restricts(self.ledger.state, CauseCode.UNAPPROVED_ORDER, now):
-            self.ledger.commit(*foreign(self.ledger.state, (order,), now))
+        """Halt on an order that nobody approved, unless an operator acknowledged it."""
+        self.ledger.commit(*foreign(self.ledger.state, (order,), self.ledger.clock.now()))
 
     def _request(self, signal: Signal) -> Request:
-        now = self.ledger.clock.now()
-        marks = self.market.marks(now, self.ledger.policy)
-        held = self.ledger.state.portfolio.holdings
-        return Request(
-            signal=signal,
-            purpose=Purpose.ENTRY if signal.action is Action.ENTER else Purpose.EXIT,
-            market=self.market.view(signal.product),
-            marks={product: mark for product, mark in marks.items() if product in held},
-            is_in_universe=signal.product in self.market.members,
-            slice_quantity=None,
-            now=now,
-        )
+        ledger = self.ledger
+        return requested(signal, self.market, ledger.state, ledger.policy, ledger.clock.now())
+
+
+def _waited(received: Received, now: datetime) -> timedelta:
+    """Return how long a signal was on its way since the bus stored it."""
+    return timedelta(0) if received.stored_at is None else now - received.stored_at
+
+
+def requested(signal: Signal, market: MarketWatch, state: GateState, policy: Policy, now: datetime) -> Request:
+    """Gather what a review of a signal looks at."""
+    statistics = market.statistics(signal.product, at_risk(state.portfolio, state.approvals), now)
+    return Request(
+        signal=signal,
+        purpose=Purpose.ENTRY if signal.action is Action.ENTER else Purpose.EXIT,
+        market=market.view(signal.product, statistics),
+        marks=market.marks_of(state.portfolio.holdings, now, policy),
+        is_in_universe=signal.product in market.members,
+        slice_quantity=None,
+        preview=None,
+        now=now,
+    )

@@ -153,7 +153,7 @@ def _status_for(state: State, product: str, now: datetime) -> TradingStatus:
     holding = (
         ladder.index(cause.status)
         for cause in state.trading.causes
-        if cause.product in {None, product} and (cause.until is None or cause.until > now)
+        if cause.strategy is None and cause.product in {None, product} and (cause.until is None or cause.until > now)
     )
     return ladder[max(holding, default=0)]
 

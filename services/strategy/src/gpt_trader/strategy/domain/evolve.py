@@ -33,7 +33,12 @@ def begin(setup: Setup, strategies: Strategies) -> State:
     }
     state = State(setup=setup, strategies=strategies, parameters=parameters)
     return state.with_lanes(
-        *(_lane(state, given, product) for given in setup.assignments for product in given.products or ())
+        *(
+            _lane(state, given, product)
+            for given in setup.assignments
+            for product in given.products or ()
+            if setup.has(product)
+        )
     )
 
 
@@ -134,7 +139,7 @@ def _on_parameters(state: State, message: Parameters) -> Step:
 
 def _on_universe(state: State, universe: Universe) -> State:
     """Lanes of products that left stay for their exits; products that came get one."""
-    tradable = {spec.product for spec in universe.products}
+    tradable = {spec.product for spec in universe.products if state.setup.has(spec.product)}
     changed: list[AnyLane] = []
     for given in state.setup.assignments:
         if given.products is not None:

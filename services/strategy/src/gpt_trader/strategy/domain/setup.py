@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gpt_trader.contracts.market import Interval
 from gpt_trader.contracts.message import Amount, Command, Name, Product
+from gpt_trader.contracts.sharding import Shard
 from gpt_trader.strategy.domain.strategy import Strategy
 
 AnyStrategy = Strategy[Any, Any]
@@ -37,6 +38,13 @@ class Setup(Command):
     """Older ticks move no exit."""
     retained_candles: Annotated[int, Field(ge=50, le=2000)] = 300
     """Kept per lane, so that changed periods are warm at once."""
+    shard_index: int = 0
+    shard_count: int = 1
+    """Processes that share the products; each decides on its own ones alone."""
+
+    def has(self, product: str) -> bool:
+        """Whether this run decides on a product, or another process does."""
+        return Shard(index=self.shard_index, count=self.shard_count).has(product)
 
 
 class UnknownStrategy(ValueError):

@@ -96,6 +96,7 @@ class EditBody(Body):
     order_id: str
     price: Amount = Decimal(0)
     size: Amount = Decimal(0)
+    stop_price: Amount | None = None
 
 
 class CancelBody(Body):

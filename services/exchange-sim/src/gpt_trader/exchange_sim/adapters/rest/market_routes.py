@@ -45,10 +45,10 @@ def market_routes() -> list[Route]:
 
 
 def _time(call: Call) -> Reply:
-    milliseconds = int(call.now.timestamp() * 1000)
+    milliseconds = int(call.server_time.timestamp() * 1000)
     return Reply(
         body={
-            "iso": timestamp(call.now),
+            "iso": timestamp(call.server_time),
             "epochSeconds": str(milliseconds // 1000),
             "epochMillis": str(milliseconds),
         }

@@ -1,10 +1,14 @@
-"""The few old v2 routes that third-party clients still call."""
+"""The few v2 routes that clients still call, and the only ones that tell of deposits and withdrawals."""
+
+from decimal import Decimal
 
 from gpt_trader.exchange_sim.adapters.keys import Scope
 from gpt_trader.exchange_sim.adapters.rest.account_routes import FIAT
-from gpt_trader.exchange_sim.adapters.rest.wire import Call, Json, Reply, Route, text, timestamp
+from gpt_trader.exchange_sim.adapters.rest.wire import Call, Json, Refused, Reply, Route, text, timestamp
+from gpt_trader.exchange_sim.domain.accounts import Transfer
 from gpt_trader.exchange_sim.domain.matching import floor
-from gpt_trader.exchange_sim.domain.orders import CUSTOMER
+from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Side
+from gpt_trader.exchange_sim.domain.venue import Venue
 
 
 def v2_routes() -> list[Route]:
@@ -15,6 +19,7 @@ def v2_routes() -> list[Route]:
         ("/v2/exchange-rates", None, _rates),
         ("/v2/time", None, _time),
         ("/v2/accounts", Scope.VIEW, _accounts),
+        ("/v2/accounts/{uuid}/transactions", Scope.VIEW, _transactions),
     )
     return [Route(method="GET", path=path, scope=scope, answer=answer) for path, scope, answer in table]
 
@@ -53,7 +58,7 @@ def _rates(call: Call) -> Reply:
 
 
 def _time(call: Call) -> Reply:
-    return Reply(body={"data": {"iso": timestamp(call.now), "epoch": int(call.now.timestamp())}})
+    return Reply(body={"data": {"iso": timestamp(call.server_time), "epoch": int(call.server_time.timestamp())}})
 
 
 def _accounts(call: Call) -> Reply:
@@ -69,3 +74,58 @@ def _accounts(call: Call) -> Reply:
         for currency in venue.ledger.currencies(CUSTOMER)
     ]
     return Reply(body={"pagination": {}, "data": rows})
+
+
+def _transactions(call: Call) -> Reply:
+    """Page through deposits, withdrawals and fills of one account, newest first."""
+    venue, path = call.floor.venue, f"/v2/accounts/{call.path['uuid']}/transactions"
+    currency = next(
+        (one for one in venue.ledger.currencies(CUSTOMER) if venue.id_of("account", one) == call.path["uuid"]), None
+    )
+    if currency is None:
+        raise Refused(404, "not_found", "Account not found")
+    mine = [one for one in venue.ledger.transfers if one.owner == CUSTOMER and one.currency == currency]
+    rows = sorted([*(_transfer_json(venue, one) for one in mine), *_fill_rows(venue, currency)], key=_created)[::-1]
+    limit, after = call.integer("limit", 25, 100), call.query.get("starting_after", "")
+    start = next((place + 1 for place, row in enumerate(rows) if row["id"] == after), 0)
+    page = rows[start : start + limit]
+    is_last = start + limit >= len(rows)
+    next_uri = None if is_last else f"{path}?limit={limit}&starting_after={page[-1]['id']}"
+    return Reply(body={"pagination": {"limit": limit, "order": "desc", "next_uri": next_uri}, "data": page})
+
+
+def _transfer_json(venue: Venue, transfer: Transfer) -> Json:
+    is_deposit = transfer.amount > 0
+    is_fiat = transfer.currency in FIAT
+    kind = ("fiat_deposit" if is_deposit else "fiat_withdrawal") if is_fiat else ("receive" if is_deposit else "send")
+    own = venue.id_of("transaction", str(transfer.number))
+    return _transaction(own, transfer.kind or kind, transfer.amount, transfer.currency, timestamp(transfer.at))
+
+
+def _fill_rows(venue: Venue, currency: str) -> list[Json]:
+    rows: list[Json] = []
+    for fill in venue.clearing.fills:
+        product = venue.listings[fill.trade.product_id].product
+        if fill.owner != CUSTOMER or product.contract is not None or currency not in {product.base, product.quote}:
+            continue
+        sign = 1 if fill.side is Side.BUY else -1
+        amount = sign * fill.trade.quantity if currency == product.base else -sign * fill.value - fill.commission
+        own = venue.id_of("transaction", f"fill-{fill.sequence}-{currency}")
+        rows.append(_transaction(own, "advanced_trade_fill", amount, currency, timestamp(fill.trade.at)))
+    return rows
+
+
+def _transaction(own: str, kind: str, amount: Decimal, currency: str, at: str) -> Json:
+    return {
+        "id": own,
+        "type": kind,
+        "status": "completed",
+        "amount": {"amount": text(amount), "currency": currency},
+        "native_amount": {"amount": text(amount), "currency": currency},
+        "created_at": at,
+        "resource": "transaction",
+    }
+
+
+def _created(row: Json) -> str:
+    return str(row["created_at"])

@@ -1,7 +1,7 @@
 """Requests and replies of the REST side, and the venue's error bodies."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypeVar
@@ -10,9 +10,13 @@ import orjson
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
+from gpt_trader.exchange_sim.adapters.faults import Faults
 from gpt_trader.exchange_sim.adapters.keys import ApiKey, Scope
+from gpt_trader.exchange_sim.domain.faults.board import Occasion
+from gpt_trader.exchange_sim.domain.faults.fault import Fault
+from gpt_trader.exchange_sim.domain.faults.kinds import FaultKind
 from gpt_trader.exchange_sim.domain.listing import Listing
-from gpt_trader.exchange_sim.domain.orders import ZERO
+from gpt_trader.exchange_sim.domain.orders import ZERO, Order
 from gpt_trader.exchange_sim.ports import Floor
 
 Json = dict[str, object]
@@ -21,10 +25,11 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Status and body; a text body is sent as it is."""
+    """Status and body; a text body is sent as it is, with its type."""
 
     status: int = 200
     body: Json | str
+    content_type: str = "text/plain"
 
 
 class Refused(Exception):
@@ -35,9 +40,24 @@ class Refused(Exception):
         self.reply = Reply(status=status, body={"error": error, "error_details": details, "message": details})
 
 
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """The faults that may strike one request."""
+
+    faults: Faults
+    occasion: Occasion
+
+    def of(self, kind: FaultKind, order: Order | None = None) -> Fault | None:
+        """Return the fault that strikes the request, or what it asks of an order."""
+        if order is None:
+            return self.faults.strike(kind, self.occasion)
+        about = replace(self.occasion, product=order.product_id, side=order.side.value)
+        return self.faults.strike(kind, about)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One authorised request."""
+    """One authorised request; `server_time` is what the venue says the time is."""
 
     floor: Floor
     now: datetime
@@ -45,6 +65,8 @@ class Call:
     path: Mapping[str, str]
     raw_body: bytes
     key: ApiKey | None
+    server_time: datetime
+    strikes: Strikes
 
     def many(self, plural: str, singular: str = "") -> list[str]:
         """Return a repeatable parameter; older clients send a singular name."""

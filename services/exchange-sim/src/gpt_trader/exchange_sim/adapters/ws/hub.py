@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gpt_trader.exchange_sim.adapters.faults import FaultBoard, FaultKind
+from gpt_trader.exchange_sim.adapters.faults import Faults
 from gpt_trader.exchange_sim.adapters.futures_render import feed_position_json, summary_feed
 from gpt_trader.exchange_sim.adapters.rest.account_routes import portfolio_id, user_id
 from gpt_trader.exchange_sim.adapters.rest.wire import Json
 from gpt_trader.exchange_sim.adapters.ws import messages
-from gpt_trader.exchange_sim.adapters.ws.connection import ABNORMAL, Connection
+from gpt_trader.exchange_sim.adapters.ws.connection import Connection
 from gpt_trader.exchange_sim.adapters.ws.messages import Frame
 from gpt_trader.exchange_sim.domain.execution import Event, OrderChanged, SessionShut, Traded
+from gpt_trader.exchange_sim.domain.faults.board import Occasion
+from gpt_trader.exchange_sim.domain.faults.kinds import FaultKind
 from gpt_trader.exchange_sim.domain.orders import CUSTOMER, Order, Status, Trade
 from gpt_trader.exchange_sim.domain.venue import Venue
-from gpt_trader.exchange_sim.ports import Stopwatch
+from gpt_trader.exchange_sim.ports import Floor, Stopwatch
 
 BALANCES = "futures_balance_summary"
 PRIVATE_CHANNELS = frozenset({"user", BALANCES})
@@ -28,9 +30,9 @@ _REPLY_NAMES = {"level2": "l2_data"}
 class Hub:
     """Collects between pulses; each event list is serialised once per product."""
 
-    venue: Venue
+    floor: Floor
     stopwatch: Stopwatch
-    faults: FaultBoard
+    faults: Faults
     client_id: str | None
     idle_seconds: float
     connections: list[Connection] = field(default_factory=list)
@@ -45,6 +47,11 @@ class Hub:
     _beats: int = 1000
     _cuts: list[tuple[Connection, int]] = field(default_factory=list)
     _cut_wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def venue(self) -> Venue:
+        """The exchange."""
+        return self.floor.venue
 
     def on_events(self, events: Sequence[Event], now: datetime) -> None:
         """Collect prints; send order states at once."""
@@ -127,6 +134,13 @@ class Hub:
         for connection in list(self.connections):
             await connection.cut(1001)
 
+    def restart(self) -> None:
+        """Cut everybody off and forget what was collected of a venue that is gone."""
+        self._cuts += [(connection, 1001) for connection in self.connections]
+        self._cut_wake.set()
+        for collected in (self._tickers, self._latest, self._batched, self._trades, self._traded, self._status):
+            collected.clear()
+
     def _tick(self, product_id: str, ticker: Json) -> None:
         self._tickers.setdefault(product_id, []).append(ticker)
         self._latest[product_id] = self._batched[product_id] = ticker
@@ -136,7 +150,8 @@ class Hub:
         if listing is None:
             return []
         if channel == "level2":
-            return [messages.book_snapshot_event(listing)]
+            big = self.faults.strike(FaultKind.WS_BIG_SNAPSHOT, self._occasion(product_id))
+            return [messages.book_snapshot_event(listing, 0 if big is None else big.value << 20)]
         if channel == "market_trades":
             return [messages.trades_event("snapshot", list(reversed(listing.trades))[:100])]
         if channel == "candles":
@@ -146,6 +161,9 @@ class Hub:
             return []
         ticker = latest if channel == "ticker" else messages.batch_ticker_json(latest)
         return [{"type": "snapshot", "tickers": [ticker]}]
+
+    def _occasion(self, product_id: str) -> Occasion:
+        return self.faults.board.occasion(f"snapshot of level2:{product_id}", product_id)
 
     def _open_orders(self, product_ids: Sequence[str]) -> list[Order]:
         return [
@@ -162,7 +180,9 @@ class Hub:
             wanted = [order for order in orders if connection.wants("user", order.product_id)]
             if wanted:
                 event = messages.user_event("update", wanted, portfolio_id(self.venue), self._positions())
-                connection.send(self._frame("user", "", now, [event]))
+                frame = self._frame("user", "", now, [event])
+                frame.product, frame.side = wanted[0].product_id, wanted[0].side.value
+                connection.send(frame)
 
     def _send_books(self, now: datetime) -> None:
         for product_id, listing in self.venue.listings.items():
@@ -239,9 +259,8 @@ class Hub:
 
     def _cut_off(self, elapsed: float) -> None:
         for connection in self.connections:
-            fault = self.faults.strike(FaultKind.WS_DROP, connection.describe())
             is_idle = elapsed - connection.last_sent > self.idle_seconds
-            if fault is not None or is_idle:
-                code = 1000 if fault is None else fault.value or ABNORMAL
+            code = 1000 if is_idle else connection.cut_by(elapsed)
+            if code is not None:
                 self._cuts.append((connection, code))
                 self._cut_wake.set()

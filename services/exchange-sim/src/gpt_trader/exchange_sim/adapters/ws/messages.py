@@ -22,11 +22,12 @@ _NOT_TIMED = "1970-01-01T00:00:00Z"
 class Frame:
     """A message without its sequence number, which every connection counts for itself."""
 
-    __slots__ = ("channel", "head", "tail", "target")
+    __slots__ = ("head", "product", "side", "tail", "target")
 
     def __init__(self, channel: str, target: str, now: datetime, events: object, client_id: str | None) -> None:
-        self.channel = channel
         self.target = target
+        self.product = target.partition(":")[2]
+        self.side = ""
         client = "" if client_id is None else f'"client_id":"{client_id}",'
         stamp = f"{timestamp(now)[:-1]}000Z"
         self.head = f'{{"channel":"{channel}",{client}"timestamp":"{stamp}","sequence_num":'.encode()
@@ -92,12 +93,20 @@ def trades_event(kind: str, trades: Iterable[Trade]) -> Json:
     }
 
 
-def book_snapshot_event(listing: Listing) -> Json:
-    """Render the whole book."""
+def book_snapshot_event(listing: Listing, padding: int = 0) -> Json:
+    """Render the whole book, and so many bytes of offers that nobody will ever reach."""
     updates = [
         _level_json(side, text(price), text(quantity), _NOT_TIMED)
         for side in (listing.book.bids, listing.book.asks)
         for price, quantity in side.levels()
+    ]
+    far, tick = listing.last_or_start() * 100, listing.product.price_increment
+    size = (
+        len(orjson.dumps(_level_json(listing.book.asks, text(far + tick), "1", _NOT_TIMED))) - 4
+    )  # prices differ in length
+    updates += [
+        _level_json(listing.book.asks, text(far + tick * number), "1", _NOT_TIMED)
+        for number in range(-(-padding // size))
     ]
     return {"type": "snapshot", "product_id": listing.product.product_id, "updates": updates}
 

@@ -8,12 +8,13 @@ from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.typedefs import Handler, Middleware
 from pydantic import BaseModel, ValidationError
 
-from gpt_trader.exchange_sim.adapters.faults import FaultBoard
+from gpt_trader.exchange_sim.adapters.faults import Faults
 from gpt_trader.exchange_sim.adapters.jwt import JwtJudge
 from gpt_trader.exchange_sim.adapters.keys import Scope
 from gpt_trader.exchange_sim.adapters.rest.wire import encode
 from gpt_trader.exchange_sim.adapters.ws.connection import Connection
 from gpt_trader.exchange_sim.adapters.ws.hub import CHANNELS, PRIVATE_CHANNELS, Hub
+from gpt_trader.exchange_sim.domain.faults.kinds import FaultKind
 from gpt_trader.exchange_sim.ports import Floor, Stopwatch
 
 FIRST_MESSAGE_SECONDS = 5.0
@@ -38,7 +39,7 @@ class WsServer:
     floor: Floor
     hub: Hub
     judge: JwtJudge
-    faults: FaultBoard
+    faults: Faults
     stopwatch: Stopwatch
     is_compressed: bool
 
@@ -96,12 +97,16 @@ class WsServer:
             return
         if wanted.channel not in CHANNELS:
             _error(connection, f"unknown channel {wanted.channel!r}")
-        elif not self._may(wanted):
+        elif self._is_refused(wanted) or not self._may(wanted):
             _error(connection, "authentication failure")
         elif wanted.type == "subscribe":
             self._subscribe(connection, wanted)
         else:
             self._unsubscribe(connection, wanted)
+
+    def _is_refused(self, wanted: Subscription) -> bool:
+        occasion = self.faults.board.occasion(f"{wanted.type} {wanted.channel}")
+        return self.faults.strike(FaultKind.WS_REFUSE, occasion) is not None
 
     def _may(self, wanted: Subscription) -> bool:
         if wanted.jwt is None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import prometheus_client
 
@@ -11,9 +11,10 @@ from gpt_trader.contracts.intents import Purpose
 from gpt_trader.risk_gate.adapters.budget import Priority
 from gpt_trader.risk_gate.adapters.egress import replies
 from gpt_trader.risk_gate.adapters.egress.routes import ORDERS
-from gpt_trader.risk_gate.adapters.venue_link import Answer, VenueLink
+from gpt_trader.risk_gate.adapters.venue_link import Answer, Link
 from gpt_trader.risk_gate.domain.permits import PermitIssued, PermitOutcome, PermitRefused, Refusal
 from gpt_trader.risk_gate.ports import OutcomeUnknown, Permits, VenueUnavailable
+from gpt_trader.runtime import tracing
 from gpt_trader.runtime.clock import Clock
 
 _TICK_TO_ORDER = prometheus_client.Histogram(
@@ -24,13 +25,16 @@ _TICK_TO_ORDER = prometheus_client.Histogram(
 _PERMITS = prometheus_client.Counter("risk_gate_permits", "answers to requests for a permit", ["answer"])
 _REQUEST_TIMEOUT = 408
 
+for _answer in ("issued", *Refusal):
+    _PERMITS.labels(_answer)  # from zero on: else the first refusal is no increase
+
 
 @dataclass(slots=True, kw_only=True)
 class Creates:
     """Forwards run in `group`, which outlives the clients' connections."""
 
     permits: Permits
-    link: VenueLink
+    link: Link
     clock: Clock
     group: asyncio.TaskGroup
     _in_flight: set[asyncio.Task[Answer]] = field(default_factory=set, init=False)
@@ -57,19 +61,24 @@ class Creates:
         body_sha256 = hashlib.sha256(body).hexdigest()
         purpose = self.permits.purpose_of(body_sha256)
         if purpose is not None and not self.link.budget.allows(_priority(purpose)):
+            self.permits.forgo(body_sha256)
             return _refused(Refusal.RATE_BUDGET)
-        permit = self.permits.ask(body_sha256, origin_ns)
+        # Before the permit is on disk: however long that takes, the venue lets the order in no later than all believe.
+        asked_at = self.clock.wall()
+        with tracing.span("permit"):
+            permit = self.permits.ask(body_sha256, origin_ns)
         if isinstance(permit, PermitRefused):
             return _refused(permit.reason)
         _PERMITS.labels("issued").inc()
-        return await self._forward(permit, body, origin_ns)
+        return await self._forward(permit, body, asked_at, origin_ns)
 
-    async def _forward(self, permit: PermitIssued, body: bytes, origin_ns: int | None) -> Answer:
+    async def _forward(self, permit: PermitIssued, body: bytes, asked_at: datetime, origin_ns: int | None) -> Answer:
         outcome = PermitOutcome.UNKNOWN
         self._measure(origin_ns)
         try:
             self.link.budget.take(_priority(permit.purpose))
-            answer = await self.link.send("POST", ORDERS, body=body)
+            with tracing.span("venue"):
+                answer = await self.link.send("POST", ORDERS, body=body, since=asked_at)
             if not _is_definitive(answer.status):
                 return replies.outcome_unknown(f"the venue answered HTTP {answer.status}")
             outcome = PermitOutcome.ANSWERED

@@ -1,6 +1,7 @@
 """The TLS listener of the last hop: classify, ask, forward, answer."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,14 +18,15 @@ from gpt_trader.risk_gate.adapters.egress.creates import Creates
 from gpt_trader.risk_gate.adapters.egress.routes import Kind, Route, RouteRefused, route
 from gpt_trader.risk_gate.adapters.egress.user_feed import MOST_WATCHERS, serve_feed
 from gpt_trader.risk_gate.adapters.relay import Ending, Relay
-from gpt_trader.risk_gate.adapters.venue_link import Answer, VenueLink
+from gpt_trader.risk_gate.adapters.venue_link import Answer, Link
 from gpt_trader.risk_gate.domain.permits import Refusal
 from gpt_trader.risk_gate.ports import OutcomeUnknown, Permits, VenueUnavailable
-from gpt_trader.runtime import logs
+from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.clock import Clock
 
 ORIGIN_HEADER = "X-Origin-Ns"
-"""The only header of the executor that is read, beside those that frame the body."""
+"""With `traceparent` the only header of the executor that is read, beside those that frame the body."""
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _BODY_SECONDS = 5.0
 _BUDGET_SECONDS = 2.0
 _REQUESTS = prometheus_client.Counter("risk_gate_egress_requests", "requests by kind and answer", ["kind", "status"])
@@ -47,7 +49,7 @@ class Egress:
     """One request at a time in, at most one request out."""
 
     permits: Permits
-    link: VenueLink
+    link: Link
     relay: Relay
     creates: Creates
 
@@ -70,7 +72,8 @@ class Egress:
             return replies.not_served("the body did not arrive")
         match permitted.kind:
             case Kind.CREATE:
-                return await self.creates.post(body, _origin_ns(request))
+                with tracing.continued(_chain(request), "egress"):
+                    return await self.creates.post(body, _origin_ns(request))
             case Kind.CANCEL:
                 return await self._cancel(permitted, body)
             case Kind.READ:
@@ -82,8 +85,9 @@ class Egress:
 
     async def _cancel(self, permitted: Route, body: bytes) -> Answer:
         """Pass a cancel, which can only reduce risk; it waits for budget rather than fail."""
-        if not self.permits.allows_cancel():
-            return replies.permit_refused(Refusal.EPOCH)
+        objection = self.permits.objection_to_cancel()
+        if objection is not None:
+            return replies.permit_refused(objection)
         if not await self.link.budget.wait(Priority.CANCEL, _BUDGET_SECONDS):
             return replies.rate_limited()
         try:
@@ -92,7 +96,7 @@ class Egress:
             return replies.outcome_unknown(str(error))
 
     async def _read(self, permitted: Route) -> Answer:
-        if not self.permits.allows_cancel():
+        if not self.permits.allows_read():
             return replies.permit_refused(Refusal.EPOCH)
         if not self.link.budget.take(Priority.READ):
             return replies.rate_limited()
@@ -110,9 +114,7 @@ class Egress:
 
 
 @asynccontextmanager
-async def serving(
-    terms: EgressTerms, permits: Permits, link: VenueLink, relay: Relay, clock: Clock
-) -> AsyncIterator[int]:
+async def serving(terms: EgressTerms, permits: Permits, link: Link, relay: Relay, clock: Clock) -> AsyncIterator[int]:
     """Serve while the block runs and give its port; at the end no request is taken, and what has left is awaited."""
     async with asyncio.TaskGroup() as group:
         creates = Creates(permits=permits, link=link, clock=clock, group=group)
@@ -142,7 +144,12 @@ def _response(kind: str, answer: Answer, *, is_last: bool = False) -> web.Respon
     return response
 
 
+def _chain(request: web.BaseRequest) -> dict[str, str]:
+    """Read which trace the order belongs to; a malformed one begins a trace of its own."""
+    parent = request.headers.get(tracing.TRACEPARENT, "")
+    return {tracing.TRACEPARENT: parent} if _TRACEPARENT.fullmatch(parent) else {}
+
+
 def _origin_ns(request: web.BaseRequest) -> int | None:
     """Read when the chain began; telemetry only, so nonsense counts as not said."""
-    text = request.headers.get(ORIGIN_HEADER, "")
-    return int(text) if text.isdecimal() and len(text) <= 19 else None
+    return tracing.nanoseconds(request.headers.get(ORIGIN_HEADER, ""))

@@ -9,10 +9,22 @@ from gpt_trader.contracts.decisions import MarketView, SizingStep
 from gpt_trader.contracts.intents import Purpose
 from gpt_trader.contracts.market import BookSummary, ProductSpec, Tick
 from gpt_trader.contracts.signals import Signal
-from gpt_trader.risk_gate.domain.exposure import Exposure
+from gpt_trader.risk_gate.domain.exposure import Approval, Exposure
+from gpt_trader.risk_gate.domain.futures.margin import Margin
+from gpt_trader.risk_gate.domain.groups import Grouped
 from gpt_trader.risk_gate.domain.policy import Policy
+from gpt_trader.risk_gate.domain.shape import Follows, Shape
 from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The venue's word on an order of this quantity and price; no `refusals` = it would take it."""
+
+    quantity: Decimal
+    limit_price: Decimal
+    refusals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +32,8 @@ class Request:
     """One wish to trade with what the gate saw when it judged it.
 
     `marks` holds a fresh mark per held product; `slice_quantity` bounds a flatten's order; None = the whole position.
+    `preview` None = the venue was not asked. With a `stop_price` the order waits at the venue until it is reached.
+    With `follows` it goes on with a wish of which earlier orders are over.
     """
 
     signal: Signal
@@ -28,31 +42,45 @@ class Request:
     marks: Mapping[str, Decimal]
     is_in_universe: bool
     slice_quantity: Decimal | None
+    preview: Preview | None
     now: datetime
+    stop_price: Decimal | None = None
+    follows: Follows | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What is held and what is spoken for. Equity and exposure are None while a held product has no fresh mark.
+    """What is held and what is spoken for.
 
-    `exits` is the quantity that open sells may still take, `cash` what open buys leave at their worst.
+    Equity, exposure and what is `grouped` with the product are None while a held product has no fresh mark.
+
+    `orders` are the product's that are not over, `exits` is the quantity that the exits among them may still take,
+    `cash` what open buys and the margin of futures leave at their worst; None = that margin is not known. `margin` is
+    None as long as the futures account is not known.
     """
 
     equity: Decimal | None
     exposure: Exposure | None
     position: Decimal
+    orders: tuple[Approval, ...]
     exits: Decimal
-    cash: Decimal
+    cash: Decimal | None
+    margin: Margin | None
+    grouped: Grouped | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A sized and priced request. None = unknown, on which every check that needs it fails."""
+    """A sized and priced request. None = unknown, on which every check that needs it fails.
+
+    `before_today` is the last moment of yesterday, UTC: what is later than it counts for the day.
+    """
 
     request: Request
     signal: Signal
     purpose: Purpose
     now: datetime
+    before_today: datetime
     policy: Policy
     state: GateState
     standing: Standing
@@ -62,6 +90,8 @@ class Case:
     mark: Decimal | None
     mark_age: timedelta | None
     account: Account
+    shape: Shape
+    trigger: Decimal | None
     limit_price: Decimal | None
     quantity: Decimal
     notional: Decimal
@@ -84,6 +114,8 @@ _MICROSECOND = timedelta(microseconds=1)
 UNKNOWN = "unknown"
 YES: Finding = (True, "yes", "yes")
 NO: Finding = (False, "no", "yes")
+UNASKED: Finding = (False, "not asked", "an answer")
+"""Does not hold, and is reported as skipped: the venue is asked only about what nothing else denies."""
 
 
 def at_most(value: Decimal, limit: Decimal) -> Finding:

@@ -5,10 +5,9 @@ from decimal import Decimal
 
 from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, at_most, below, missing
 from gpt_trader.risk_gate.domain.increments import ZERO
-from gpt_trader.risk_gate.domain.sizing import cluster_of
+from gpt_trader.risk_gate.domain.scaling import usual_volume
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-_NO_CLUSTER: Finding = (True, "none", "none")
 
 
 def equity_is_known(case: Case) -> Finding:
@@ -19,6 +18,21 @@ def equity_is_known(case: Case) -> Finding:
 def order_is_within_limit(case: Case) -> Finding:
     """Worst-case notional of this order."""
     return at_most(case.notional, case.policy.limits.max_order_notional)
+
+
+def order_is_within_share(case: Case) -> Finding:
+    """Worst-case notional of this order against equity (C04)."""
+    if case.account.equity is None:
+        return missing("equity")
+    return at_most(case.notional, case.account.equity * case.policy.limits.order_fraction)
+
+
+def order_is_within_volume(case: Case) -> Finding:
+    """Worst-case notional of this order against what the market trades in five minutes (C04)."""
+    if case.spec is None:
+        return missing("a volume")
+    volume = usual_volume(case.request.market.statistics, case.spec)
+    return at_most(case.notional, volume * case.policy.limits.volume_fraction)
 
 
 def position_is_within_limit(case: Case) -> Finding:
@@ -36,9 +50,9 @@ def leverage_is_within_limit(case: Case) -> Finding:
 
 def daily_loss_is_within_limit(case: Case) -> Finding:
     """Loss since the start of the UTC day, unrealized included."""
-    start = case.state.day_start_equity
-    if case.account.equity is None or start is None:
+    if case.account.equity is None or case.state.day_start_equity is None:
         return missing("equity")
+    start = case.state.day_start(case.account.equity, case.request.now)
     return _under(start - case.account.equity, daily_loss_limit(start, case.policy.limits.daily_loss_fraction, case))
 
 
@@ -51,8 +65,8 @@ def drawdown_is_within_limit(case: Case) -> Finding:
 
 
 def open_orders_are_few(case: Case) -> Finding:
-    """Orders that are approved and not over."""
-    return below(len(case.state.approvals), case.policy.limits.max_open_orders)
+    """Orders that are approved and not over; a stop that waits at the venue belongs to its position."""
+    return below(len(case.state.approvals.in_motion), case.policy.limits.max_open_orders)
 
 
 def minute_is_within_limit(case: Case) -> Finding:
@@ -88,15 +102,19 @@ def total_is_within_share(case: Case) -> Finding:
 
 
 def cluster_is_within_share(case: Case) -> Finding:
-    """Worst-case share of products that move together."""
-    cluster = cluster_of(case.signal.product, case.policy.exposure.clusters)
-    if cluster is None:
-        return _NO_CLUSTER
-    if case.account.exposure is None or case.account.equity is None:
+    """Worst-case share of products that are said to move together."""
+    groups, equity = case.account.grouped, case.account.equity
+    if groups is None or equity is None:
         return missing("equity")
-    return at_most(
-        case.account.exposure.within(cluster.products) + case.notional, case.account.equity * cluster.fraction
-    )
+    return at_most(groups.cluster + case.notional, equity * groups.fraction)
+
+
+def correlated_is_within_share(case: Case) -> Finding:
+    """Worst-case share of what was measured to move with the product, this order included."""
+    groups, equity = case.account.grouped, case.account.equity
+    if groups is None or equity is None:
+        return missing("equity")
+    return at_most(groups.correlated + case.notional, equity * case.policy.exposure.correlated_fraction)
 
 
 def daily_loss_limit(start: Decimal, fraction: Decimal, case: Case) -> Decimal:

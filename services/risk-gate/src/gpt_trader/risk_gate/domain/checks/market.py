@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from gpt_trader.contracts.market import is_future
 from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, at_least, at_most, missing
 from gpt_trader.risk_gate.domain.increments import ONE, ZERO
 from gpt_trader.risk_gate.domain.pricing import distance_bps
@@ -15,12 +16,13 @@ def product_is_in_universe(case: Case) -> Finding:
 
 
 def product_accepts_orders(case: Case) -> Finding:
-    """No status flag of the venue stands against a marketable limit order."""
+    """No status flag of the venue stands against a limit order; one that only makes suits a post-only market."""
     spec = case.spec
     if spec is None:
         return missing("product rules")
-    flags = (spec.is_disabled, spec.is_cancel_only, spec.is_post_only, spec.is_auction)
-    if True not in flags and spec.kind == "spot":
+    is_taker = spec.is_post_only and not case.shape.post_only
+    flags = (spec.is_disabled, spec.is_cancel_only, is_taker, spec.is_auction)
+    if True not in flags and (spec.kind == "future") is is_future(spec.product) is (spec.future is not None):
         return _OPEN
     names = ("disabled", "cancel_only", "post_only", "auction")
     stated = [name for name, is_set in zip(names, flags, strict=True) if is_set]
@@ -53,17 +55,23 @@ def feed_is_clean(case: Case) -> Finding:
 
 
 def limit_is_within_collar(case: Case) -> Finding:
-    """Our own limit price stays near the mark."""
-    if case.limit_price is None or case.mark is None:
+    """Our own limit price stays near the mark, that of a waiting order near its trigger; a target is none of both."""
+    if case.limit_price is None or case.mark is None or case.spec is None:
         return missing("a price")
-    return at_most(distance_bps(case.limit_price, case.mark), case.policy.prices.collar_bps)
+    collar, start = case.policy.prices.collar_bps[case.spec.tier], case.mark
+    if case.trigger is not None:
+        collar, start = case.policy.protection.stop_limit_bps, case.trigger
+    distance = distance_bps(case.limit_price, start)
+    is_better = (start - case.limit_price) * case.signal.side.sign >= ZERO
+    return at_most(ZERO if is_better and not case.purpose.is_entry and case.shape.form.rests else distance, collar)
 
 
 def reference_is_within_collar(case: Case) -> Finding:
     """Require that the price the strategy decided on is still near the mark."""
-    if case.mark is None:
+    if case.mark is None or case.spec is None:
         return missing("a mark")
-    return at_most(distance_bps(case.signal.reference_price, case.mark), case.policy.prices.collar_bps)
+    collar = case.policy.prices.collar_bps[case.spec.tier]
+    return at_most(distance_bps(case.signal.reference_price, case.mark), collar)
 
 
 def spread_is_within_tier(case: Case) -> Finding:

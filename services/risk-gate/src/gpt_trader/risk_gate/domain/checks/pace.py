@@ -2,21 +2,16 @@
 
 from datetime import timedelta
 
-from gpt_trader.risk_gate.domain.checks.case import YES, Case, Finding, below, elapsed
+from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding, below, elapsed
 from gpt_trader.risk_gate.domain.checks.standing import kind_of
+from gpt_trader.risk_gate.domain.trading_state import throttled
 
-_MICROSECOND, _SECOND, _MINUTE, _HOUR = (
-    timedelta(microseconds=1),
-    timedelta(seconds=1),
-    timedelta(minutes=1),
-    timedelta(hours=1),
-)
+_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
 def trades_per_day_are_few(case: Case) -> Finding:
     """Orders approved since the start of the UTC day."""
-    before_today = case.now.replace(hour=0, minute=0, second=0, microsecond=0) - _MICROSECOND
-    return below(case.state.history.trades_since(before_today), case.policy.frequency.trades_per_day)
+    return below(case.state.history.trades_since(case.before_today), case.policy.frequency.trades_per_day)
 
 
 def trades_per_hour_are_few(case: Case) -> Finding:
@@ -27,6 +22,23 @@ def trades_per_hour_are_few(case: Case) -> Finding:
 def entries_per_hour_are_few(case: Case) -> Finding:
     """Entries approved within an hour."""
     return below(case.state.history.entries_since(case.now - _HOUR), case.policy.frequency.entries_per_hour)
+
+
+def strategy_is_enabled(case: Case) -> Finding:
+    """Require that the strategy is not switched off, for entering too often or for insisting on what is denied."""
+    return NO if throttled(case.state.causes, case.signal.strategy, case.now) else YES
+
+
+def strategy_enters_rarely_in_a_day(case: Case) -> Finding:
+    """Entries of this strategy since the start of the UTC day; one more switches it off until it is resumed."""
+    entries = case.state.history.entries_of(case.signal.strategy, case.before_today)
+    return below(entries, case.policy.frequency.strategy_entries_per_day)
+
+
+def strategy_enters_rarely_in_an_hour(case: Case) -> Finding:
+    """Entries of this strategy within an hour; one more switches it off until it is resumed."""
+    entries = case.state.history.entries_of(case.signal.strategy, case.now - _HOUR)
+    return below(entries, case.policy.frequency.strategy_entries_per_hour)
 
 
 def trades_are_apart(case: Case) -> Finding:

@@ -2,15 +2,16 @@
 
 from datetime import timedelta
 
+from gpt_trader.contracts.intents import Purpose
+from gpt_trader.contracts.market import is_future
 from gpt_trader.contracts.orders import OrderStatus
 from gpt_trader.contracts.signals import Action, Side, Signal
-from gpt_trader.risk_gate.domain.checks.case import NO, YES, Case, Finding
+from gpt_trader.risk_gate.domain.checks.case import NO, ORDINARY, YES, Case, Finding
 from gpt_trader.risk_gate.domain.increments import ZERO
-from gpt_trader.risk_gate.domain.trading_state import allows, phrase
+from gpt_trader.risk_gate.domain.shape import Follows
+from gpt_trader.risk_gate.domain.trading_state import CauseCode, allows, phrase
 
 _NO_TIME = timedelta(0)
-_ENTRY_SIDE = Side.BUY
-"""Spot only: a position is never below zero."""
 
 
 def signal_is_fresh(case: Case) -> Finding:
@@ -29,7 +30,7 @@ def signal_has_not_expired(case: Case) -> Finding:
 
 def signal_id_is_first(case: Case) -> Finding:
     """Require that the same id is refused for ever."""
-    return NO if case.signal.signal_id in case.state.signal_ids else YES
+    return NO if wish_of(case.signal, case.purpose, case.request.follows) in case.state.signal_ids else YES
 
 
 def content_is_first(case: Case) -> Finding:
@@ -40,10 +41,12 @@ def content_is_first(case: Case) -> Finding:
 
 
 def side_fits_action(case: Case) -> Finding:
-    """Enter buys; exit is opposite to what is held."""
-    if case.signal.action is Action.ENTER:
-        return YES if case.signal.side is _ENTRY_SIDE else NO
-    return YES if case.account.position * case.signal.side.sign <= ZERO else NO
+    """Enter buys spot, and adds to a future on the side that is held; exit is opposite to what is held."""
+    signal, is_entry = case.signal, case.signal.action is Action.ENTER
+    if not is_future(signal.product) and signal.side is not (Side.BUY if is_entry else Side.SELL):
+        return False, "short", "spot is never held short"
+    same_way = case.account.position * signal.side.sign
+    return YES if (same_way >= ZERO if is_entry else same_way <= ZERO) else NO
 
 
 def state_allows(case: Case) -> Finding:
@@ -54,12 +57,22 @@ def state_allows(case: Case) -> Finding:
     return False, standing.status.value, ",".join(standing.codes)
 
 
+def venue_is_reachable(case: Case) -> Finding:
+    """Require that the venue answered when it was last asked: what it can't take now would have an unknown fate."""
+    return NO if CauseCode.VENUE_DOWN in case.standing.codes else YES
+
+
 def nothing_is_unknown(case: Case) -> Finding:
     """No order of the product has an unknown outcome."""
-    for kept in case.state.approvals.values():
-        if kept.status is OrderStatus.UNKNOWN and kept.product == case.signal.product:
+    for kept in case.account.orders:
+        if kept.status is OrderStatus.UNKNOWN:
             return NO
     return YES
+
+
+def wish_of(signal: Signal, purpose: Purpose, follows: Follows | None) -> str:
+    """Name a wish by its id and by who has it: an id is made of public parts, and no strategy may use up the gate's."""
+    return f"{'asked' if purpose in ORDINARY and follows is None else 'own'}/{signal.signal_id}"
 
 
 def content_of(signal: Signal) -> str:

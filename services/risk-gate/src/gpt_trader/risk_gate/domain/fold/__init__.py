@@ -1,0 +1,1 @@
+"""What each kind of record makes of the state, by what it speaks of."""
