@@ -13,6 +13,8 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 
 from gpt_trader.contracts.message import Instant, canonical, digest
+from gpt_trader.contracts.sharding import Shard
+from gpt_trader.contracts.telemetry import MOST_SHARDS
 from gpt_trader.runtime.clock import Rate, require_complete
 from gpt_trader.runtime.guardian import meant_instead
 from gpt_trader.runtime.logs import Format, Level, is_secret
@@ -63,6 +65,23 @@ class ServiceSettings(BaseModel):
     @model_validator(mode="after")
     def _clock_is_complete(self) -> Self:
         require_complete(self)
+        return self
+
+
+class ShardedSettings(ServiceSettings):
+    """A service whose processes share the products among them."""
+
+    shard_index: Annotated[int, Field(ge=0, description="which share of the products is ours, from 0")] = 0
+    shard_count: Annotated[int, Field(ge=1, le=MOST_SHARDS, description="processes that share the products")] = 1
+
+    def shard(self) -> Shard:
+        """Return which of the processes this one is."""
+        return Shard(index=self.shard_index, count=self.shard_count)
+
+    @model_validator(mode="after")
+    def _shard_is_one_of_them(self) -> Self:
+        if self.shard_index >= self.shard_count:
+            raise ValueError(f"shard_index must be below shard_count ({self.shard_count})")
         return self
 
 

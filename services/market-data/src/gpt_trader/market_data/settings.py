@@ -3,20 +3,18 @@
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from gpt_trader.contracts.market import Interval
 from gpt_trader.contracts.message import Fraction, Positive, Product
-from gpt_trader.contracts.sharding import Shard
-from gpt_trader.contracts.telemetry import MOST_SHARDS
-from gpt_trader.runtime.settings import ServiceSettings
+from gpt_trader.runtime.settings import ShardedSettings
 
 Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 
 
-class MarketDataSettings(ServiceSettings):
+class MarketDataSettings(ShardedSettings):
     """Where the venue is, what to follow, and when a feed counts as sick. Durations are real seconds."""
 
     venue_rest: Annotated[str, Field(pattern=r"^https?://[^/]+$", description="the venue's REST address")] = (
@@ -38,8 +36,6 @@ class MarketDataSettings(ServiceSettings):
     history_candles: Annotated[
         int, Field(ge=0, le=5000, description="closed candles per interval to backfill at start")
     ] = 300
-    shard_index: Annotated[int, Field(ge=0, description="which share of the products is ours, from 0")] = 0
-    shard_count: Annotated[int, Field(ge=1, le=MOST_SHARDS, description="replicas that share the products")] = 1
     products_per_connection: Annotated[int, Field(ge=1, description="products that share one feed connection")] = 25
     stale_message: Annotated[Duration, Field(description="age of a product's last message that makes it stale")] = (
         timedelta(seconds=15)
@@ -87,13 +83,3 @@ class MarketDataSettings(ServiceSettings):
     outlier_confirmed_within: Annotated[
         Fraction, Field(description="distance to the last trade at which a price counts as confirmed")
     ] = Decimal("0.01")
-
-    def shard(self) -> Shard:
-        """Return which of the processes this one is."""
-        return Shard(index=self.shard_index, count=self.shard_count)
-
-    @model_validator(mode="after")
-    def _shard_is_one_of_them(self) -> Self:
-        if self.shard_index >= self.shard_count:
-            raise ValueError(f"shard_index must be below shard_count ({self.shard_count})")
-        return self

@@ -2,17 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from gpt_trader.contracts.sharding import Shard
-from gpt_trader.contracts.telemetry import MOST_SHARDS
-from gpt_trader.runtime.settings import ServiceSettings
+from gpt_trader.runtime.settings import ShardedSettings
 from gpt_trader.strategy.domain.setup import Assignment, Setup
 
 
-class StrategySettings(ServiceSettings):
+class StrategySettings(ShardedSettings):
     """Which strategies run on what; durations are trading time."""
 
     strategies: Annotated[
@@ -22,8 +20,6 @@ class StrategySettings(ServiceSettings):
             description="what runs: a list of strategy, products (none = the universe), interval, parameters",
         ),
     ] = (Assignment(strategy="trend"), Assignment(strategy="mean-reversion"))
-    shard_index: Annotated[int, Field(ge=0, description="which share of the products is ours, from 0")] = 0
-    shard_count: Annotated[int, Field(ge=1, le=MOST_SHARDS, description="processes that share the products")] = 1
     signal_ttl: Annotated[
         timedelta, Field(gt=timedelta(0), le=timedelta(minutes=10), description="life of a signal, seconds")
     ] = timedelta(seconds=30)
@@ -51,13 +47,3 @@ class StrategySettings(ServiceSettings):
             shard_index=self.shard_index,
             shard_count=self.shard_count,
         )
-
-    def shard(self) -> Shard:
-        """Return which of the processes this one is."""
-        return Shard(index=self.shard_index, count=self.shard_count)
-
-    @model_validator(mode="after")
-    def _shard_is_one_of_them(self) -> Self:
-        if self.shard_index >= self.shard_count:
-            raise ValueError(f"shard_index must be below shard_count ({self.shard_count})")
-        return self
