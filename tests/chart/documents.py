@@ -11,6 +11,7 @@ from rendered import CHART, ROOT, Json, rendered
 from settings_schema import SCHEMA, schema_text
 
 from gpt_trader.console.cluster.credentials import nkey_variable
+from gpt_trader.console.stack.policies import Profile, shipped_policy
 from gpt_trader.contracts.subjects import Zone
 from gpt_trader.runtime.infrastructure import nats_config, redis_config
 
@@ -18,6 +19,8 @@ README = CHART / "README.md"
 MAP = ROOT / "docs/deploy/network-map.md"
 BUS = CHART / "files/nats.conf"
 STORE = CHART / "files/redis.conf"
+POLICIES = {CHART / f"files/policies/{profile}.yaml": shipped_policy(profile) for profile in Profile}
+"""The chart's copy of each shipped policy, for Helm reads no file outside of it; a link would be lost by some tools."""
 
 _COMMENT = re.compile(r"^(?P<indent> *)# -- (?P<text>.+)$")
 _KEY = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z]+):")
@@ -182,6 +185,8 @@ def _head(path: Path) -> str:
 if __name__ == "__main__":
     BUS.write_text(bus_conf())
     STORE.write_text(store_conf())
+    for copy, shipped in POLICIES.items():
+        copy.write_text(shipped.read_text())
     SCHEMA.write_text(schema_text())
     README.write_text(readme())
     MAP.write_text(network_map())

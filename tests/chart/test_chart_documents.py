@@ -3,7 +3,7 @@
 import json
 
 import yaml
-from documents import MAP, README, described, network_map, readme, undescribed
+from documents import MAP, POLICIES, README, described, network_map, readme, undescribed
 from rendered import CHART, ROOT, Json
 
 from gpt_trader.contracts.subjects import STREAMS
@@ -15,6 +15,12 @@ def test_the_readme_is_what_the_comments_say() -> None:
 
 def test_the_network_map_is_what_the_policies_permit() -> None:
     assert MAP.read_text() == network_map(), "run `make chart-docs`"
+
+
+def test_the_policies_are_those_that_the_gate_ships() -> None:
+    assert {one.name for one in (CHART / "files/policies").iterdir()} == {one.name for one in POLICIES}
+    for copy, shipped in POLICIES.items():
+        assert copy.read_text() == shipped.read_text(), "run `make chart-docs`"
 
 
 def test_every_value_is_explained() -> None:
