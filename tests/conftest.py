@@ -1,6 +1,7 @@
 """Real infrastructure for everybody's tests: the bus with its real configuration, the store with its real users."""
 
 import asyncio
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -18,6 +19,20 @@ from gpt_trader.runtime.infrastructure.provision import provision
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")  # how long an example takes says nothing about the code on a busy machine
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system, and not a file that others could have made
+ROOM = 8_000_000_000
+"""Many times what a whole run writes."""
+
+
+def pytest_configure() -> None:
+    """Let tests write to memory where there is room: every decision, order and message of theirs is synced.
+
+    On a disk that somebody else keeps busy a sync takes a second now and then, and services rightly act on that.
+    """
+    if MEMORY.is_dir() and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 LONGEST_FIRST = ("e2e", "scenarios", "controls", "integration")

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from conftest_stand import nurseries, running_stand, stand, stand_terms
+from conftest_stand import nurseries, pytest_runtest_makereport, running_stand, stand, stand_terms
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-__all__ = ["nurseries", "running_stand", "stand", "stand_terms"]
+__all__ = ["nurseries", "pytest_runtest_makereport", "running_stand", "stand", "stand_terms"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand import BTC, ETH, PRICES, Stand, failed, is_approved, policy, until
+from stand import BTC, ETH, PRICES, Stand, failed, is_approved, policy, promptly, until
 from system import GATE
 
 from gpt_trader.contracts import subjects
@@ -76,7 +76,7 @@ def test_a_strategy_of_another_release_enters_nothing_until_it_runs_ours(stand: 
     cause = stand.until_cause("mixed_versions", within=5)
     entry, left = stand.enter(ETH), stand.exit(BTC)
     stand.hands.strategy_release = ours
-    stand.until_gone("mixed_versions", within=5)
+    stand.until_gone("mixed_versions")
 
     assert cause.status is TradingStatus.REDUCE_ONLY
     assert f"strategy runs {theirs}; the gate runs {ours}" in cause.detail
@@ -92,7 +92,7 @@ def test_a_heartbeat_that_the_gate_can_not_read_is_of_another_release(stand: Sta
     cause = stand.until_cause("mixed_versions", within=5)
     entry = stand.enter(ETH)
     stand.hands.is_strategy_alive = True
-    stand.until_gone("mixed_versions", within=5)
+    stand.until_gone("mixed_versions")
 
     assert "can't be read" in cause.detail
     assert failed(entry).keys() == {"state_allows"}
@@ -154,7 +154,7 @@ def test_whoever_dies_with_an_entry_in_flight_none_rests_at_the_venue(stand: Sta
 
     for name in dying:
         stand.kill9(name)
-    until(lambda: not resting(stand), "nothing at the venue", 5)
+    promptly(lambda: not resting(stand), "nothing at the venue", 5)
 
     for name in dying:
         stand.system.children[name].start()

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -27,18 +27,18 @@ CRASHING = replace(
     tiers=dict.fromkeys(PRODUCTS, "T1"),
     ticks_per_second=10,
     settings={
-        GATE: {"token_seconds": 2, "venue_answer_seconds": 1, "listed_seconds": 1},
+        GATE: {"token_seconds": 3, "listed_seconds": 1},
         EXECUTOR: {
-            "token_life_seconds": 2, "clock_bound_seconds": 0, "visibility_seconds": 0, "resolve_seconds": 1,
-            "request_timeout_seconds": 2,
+            "token_life_seconds": 3, "clock_bound_seconds": 0, "visibility_seconds": 0, "resolve_seconds": 1,
+            "request_timeout_seconds": 6,
         },
     },
 )  # fmt: skip
-"""Everything is decided within seconds: what waits for 15 s, 2 s and 30 s in production waits for 2 s, 0 and 0."""
-POLICY = {"approvals": {"expiry_seconds": 1}}
+"""Everything is decided within seconds: what waits for 15 s, 2 s and 30 s in production waits for 3 s, 0 and 0."""
+POLICY = {"approvals": {"expiry_seconds": 3}}
 AGAIN = timedelta(seconds=1)
 """After this the bus delivers again what a dead process did not acknowledge; 30 s in production."""
-REACHED_WITHIN = 6.0
+REACHED_WITHIN = 20.0
 ASKED_AT_MOST = 5
 
 
@@ -74,8 +74,7 @@ class Rig:
     def kill(self, cell: Cell, *also: str, product: str = BTC) -> Signal | None:
         """Ask for an order that kills the cell's victim, and start again; None if its way never led there."""
         victims = [cell.victim, *also]
-        self.trap.set(cell.place, [self.stand.system.children[name].pid for name in victims])
-        signal = self._asked(product)
+        signal = self._asked(cell.place, victims, product)
         if signal is None:
             self.trap.clear()
             return None
@@ -100,23 +99,37 @@ class Rig:
             nurseries.opened[service] = whole
             self.stand.start(name)
 
-    def _asked(self, product: str) -> Signal | None:
-        """Ask until somebody died of it; one that is denied, for the system is still coming back, is asked again."""
+    def _asked(self, place: str, victims: Sequence[str], product: str) -> Signal | None:
+        """Ask until somebody died of it; one that is denied, for the system is still coming back, is asked again.
+
+        So is one that met a service which was still to end of the death before.
+        """
+        children = self.stand.system.children
         for _ in range(ASKED_AT_MOST):
-            self.stand.trading()
+            until(partial(self._is_calm, self.stand.clock.now()), "a calm system")
+            self.stand.every_market_heard()
+            self.trap.set(place, [children[name].pid for name in victims])
             signal = self.stand.ask(Action.EXIT if self.stand.position(product) else Action.ENTER, product)
-            try:
-                until(partial(self._is_over, signal), "a death", REACHED_WITHIN)
-            except AssertionError:
-                return None
+            with suppress(AssertionError):
+                until(partial(self._is_over, signal), "a death, or a denial", REACHED_WITHIN)
             if not self.trap.is_set():
                 return signal
+            if not self._was_denied(signal) and all(child.is_alive for child in children.values()):
+                return None
         return None
 
     def _is_over(self, signal: Signal) -> bool:
         """Whether somebody died, or the signal was denied."""
-        last = [one for one in self.stand.seen.decisions[-5:] if one.signal.signal_id == signal.signal_id]
-        return not self.trap.is_set() or (bool(last) and not is_approved(last[-1]))
+        return not self.trap.is_set() or self._was_denied(signal)
+
+    def _was_denied(self, signal: Signal) -> bool:
+        """Whether all that was said of it is no: what is approved and comes again is denied then."""
+        said = [one for one in self.stand.seen.decisions if one.signal.signal_id == signal.signal_id]
+        return bool(said) and not any(map(is_approved, said))
+
+    def _is_calm(self, since: datetime) -> bool:
+        self.stand.revive()
+        return self.stand.is_calm(since)
 
     def _why(self) -> str:
         last = self.stand.seen.decisions[-1]

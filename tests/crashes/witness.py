@@ -18,7 +18,7 @@ from gpt_trader.runtime.bus import BusUnavailable
 
 NOTHING = "nothing"
 OPEN = "open"
-SETTLED_WITHIN = 30.0
+SETTLED_WITHIN = 60.0
 
 
 @dataclass(slots=True)
@@ -88,8 +88,16 @@ class Witness:
         return DENIED if any(one.signal.signal_id == signal.signal_id for one in decisions) else NOTHING
 
     def settled(self, signal: Signal) -> str:
-        """Wait until the order is over, and everybody's books agree; returns how it ended."""
-        until(lambda: self.ending(signal) not in {NOTHING, OPEN}, f"the end of {signal.signal_id}", SETTLED_WITHIN)
+        """Wait until the order is over, and everybody's books agree; returns how it ended.
+
+        Who ends meanwhile is started again: one that was about to say something when the bus died notices it late.
+        """
+
+        def is_over() -> bool:
+            self.stand.revive()
+            return self.ending(signal) not in {NOTHING, OPEN}
+
+        until(is_over, f"the end of {signal.signal_id}", SETTLED_WITHIN)
         try:
             until(self.is_quiet, self._why, SETTLED_WITHIN)
         finally:  # what is wrong says more than that it took too long
@@ -123,6 +131,7 @@ class Witness:
 
     def is_quiet(self) -> bool:
         """Whether gate and venue hold the same, nothing is open or reserved, and every approval was reported."""
+        self.stand.revive()
         balances, account = self.stand.books()["balances"], self.stand.account()
         cash = {one.currency: one.total for one in account.cash}
         held = {currency: Decimal(balance["total"]) for currency, balance in balances.items()}

@@ -24,7 +24,7 @@ from gpt_trader.runtime.bus import Bus, connect
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 TRADER = Path(sys.executable).parent / "gpt-trader"
-START_WITHIN = 60.0
+START_WITHIN = 120.0
 
 
 @dataclass(slots=True)

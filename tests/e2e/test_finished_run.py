@@ -22,7 +22,7 @@ from recomputation import CENT
 from gpt_trader.contracts.account import AccountSnapshot
 from gpt_trader.contracts.orders import Fill
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 SHIPPED = Path(str(files("gpt_trader.risk_gate") / "policies" / "demo.yaml"))
 PROGRAMS = Path(sys.executable).parent
@@ -40,15 +40,15 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("finished")
     with system(folder, "--rate", "60") as running:
-        running.until("round trips", lambda: len(running.history("FILLS", Fill)) >= 12, seconds=120)
+        running.until("round trips", lambda: len(running.history("FILLS", Fill)) >= 12, seconds=240)
         running.exchange("/balances", {"currency": "USD", "amount": "1234.56"})
-        running.until("a deposit in the books", lambda: accounts(running)[-1].transfers == Decimal("1234.56"), 90)
+        running.until("a deposit in the books", lambda: accounts(running)[-1].transfers == Decimal("1234.56"))
         found = against(running.run_dir)
 
         running.kill_9("strategy")
         running.kill_9("risk-gate")
         before = journaled(running.run_dir, "decision_made")
-        running.until("it decides again", lambda: journaled(running.run_dir, "decision_made") > before, seconds=120)
+        running.until("it decides again", lambda: journaled(running.run_dir, "decision_made") > before)
     return Finished(folder / "run", found)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from harness import RunningSystem, system
+from system import promptly
 
 from gpt_trader.contracts.account import TradingState, TradingStatus
 from gpt_trader.contracts.subjects import CONTROL_KILL, STATE_TRADING, Zone
@@ -18,7 +19,7 @@ QUIET_SECONDS = 6
 def trading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Start a demo and wait until it has traded."""
     with system(tmp_path_factory.mktemp("busy")) as running:
-        running.until("an order reached the venue", lambda: bool(running.books()["orders"]), seconds=90)
+        running.until("an order reached the venue", lambda: bool(running.books()["orders"]), seconds=180)
         yield running
 
 
@@ -75,7 +76,7 @@ def entries(running: RunningSystem) -> int:
 @pytest.mark.parametrize("payload", [b"", b"now", b"\x00\xff", b'{"half": '], ids=["empty", "text", "binary", "torn"])
 def test_any_payload_kills_and_no_order_follows(busy: RunningSystem, payload: bytes) -> None:
     kill_with(busy, payload)
-    busy.until("the gate acknowledges", lambda: is_halted(busy), seconds=5)
+    promptly(lambda: is_halted(busy), "the gate's acknowledgement", 5)
     before = entries(busy)
 
     time.sleep(QUIET_SECONDS)
@@ -86,7 +87,7 @@ def test_any_payload_kills_and_no_order_follows(busy: RunningSystem, payload: by
 
 def test_a_kill_survives_the_gate_and_everything_else(busy: RunningSystem) -> None:
     kill_with(busy, b"now")
-    busy.until("the gate acknowledges", lambda: is_halted(busy), seconds=5)
+    promptly(lambda: is_halted(busy), "the gate's acknowledgement", 5)
     before, epoch = entries(busy), epoch_of(busy)
 
     killed = {service: busy.kill_9(service) for service in ("risk-gate", "executor", "strategy", "market-data")}
@@ -102,7 +103,7 @@ def test_a_kill_published_while_the_gate_is_dead_is_honoured(busy: RunningSystem
     epoch = epoch_of(busy)
     busy.kill_9("risk-gate")
     kill_with(busy, b"now")
-    busy.until("the gate is back and halted", lambda: is_halted_by_another(busy, epoch), seconds=30)
+    busy.until("the gate is back and halted", lambda: is_halted_by_another(busy, epoch))
     before = entries(busy)
 
     time.sleep(QUIET_SECONDS)
@@ -116,11 +117,11 @@ def test_reset_lets_trading_go_on(busy: RunningSystem) -> None:
 
     assert busy.trader("reset").returncode == 0
 
-    busy.until("trading is active", lambda: is_active(busy), seconds=30)
+    busy.until("trading is active", lambda: is_active(busy))
 
 
 def test_flatten_closes_every_position_while_halted(busy: RunningSystem) -> None:
-    busy.until("a position is held", lambda: bool(busy.trader_json("positions")), seconds=120)
+    busy.until("a position is held", lambda: bool(busy.trader_json("positions")), seconds=180)
     assert busy.trader("kill").returncode == 0
 
     assert busy.trader("flatten").returncode == 0

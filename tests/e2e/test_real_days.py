@@ -16,6 +16,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "coinbase" / "minute"
 DAYS = {"2017-09-04": ("BTC-USD",), "2018-04-05": ("BTC-USD", "ETH-USD", "LTC-USD")}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not DATA.exists(), reason="the recorded market data is not beside this clone (../shared/data)")
 @pytest.mark.parametrize("day", DAYS)
 def test_a_real_day_is_traded_explained_and_audited(day: str, tmp_path: Path) -> None:
@@ -26,8 +27,8 @@ def test_a_real_day_is_traded_explained_and_audited(day: str, tmp_path: Path) ->
     with system(
         tmp_path, *options, "--products", ",".join(products), "--start", f"{day}T06:00:00", "--rate", "600"
     ) as running:
-        running.until("orders are filled", lambda: len(running.history("FILLS", Fill)) >= 4, seconds=120)
-        running.until("a signal is denied", lambda: bool(denials(running)), seconds=120)
+        running.until("orders are filled", lambda: len(running.history("FILLS", Fill)) >= 4, seconds=180)
+        running.until("a signal is denied", lambda: bool(denials(running)), seconds=180)
         assert running.trader("kill").returncode == 0
         running.until(
             "all fills are counted", lambda: not fill_mismatches(running.books(), running.history("FILLS", Fill))

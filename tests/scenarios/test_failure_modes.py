@@ -12,12 +12,13 @@ import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 from nats.aio.client import Client
-from stand import BTC, ETH, TERMS, Stand, Terms, approved, failed, is_approved, policy, trips, until
+from stand import BTC, ETH, TERMS, Stand, Terms, approved, failed, is_approved, policy, promptly, trips, until
 from system import GATE
 
 from gpt_trader.console.stack.folder import RunFolder
@@ -27,13 +28,11 @@ from gpt_trader.contracts.signals import Action, Signal
 from gpt_trader.risk_gate.domain import records
 from gpt_trader.runtime.bus import BusUnavailable, PublishUnknown
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @pytest.fixture(scope="module")
 def stand_terms() -> Terms:
-    """Wait a second for the venue, and not five."""
-    return replace(TERMS, settings={GATE: {"venue_answer_seconds": 1.0}})
+    """Give the state store up as soon as in production."""
+    return replace(TERMS, settings={GATE: {"store_answer_seconds": 0.2}})
 
 
 def published(stand: Stand) -> list[Decision]:
@@ -52,7 +51,7 @@ def intents(stand: Stand) -> list[str]:
 def no_entry_passes(stand: Stand, rule: str = "state_allows") -> None:
     """Ask once, and see that nothing reached the venue."""
     before = len(stand.orders())
-    decision = stand.enter(ETH)
+    decision = stand.decided(stand.ask(Action.ENTER, ETH))
     assert rule in failed(decision), failed(decision)
     assert len(stand.orders()) == before
 
@@ -91,10 +90,10 @@ def test_while_the_venue_answers_nothing_every_order_is_denied_until_it_does(sta
     sent = len(stand.orders())
 
     stand.fault("http_500_before_accept", match="/api/v3/brokerage", times=-1)
-    stand.until_cause("venue_down", within=20)
+    stand.until_cause("venue_down")
     entry, left = stand.enter(ETH), stand.exit(BTC)
     stand.fault("http_500_before_accept", times=0)
-    stand.until_gone("venue_down", within=20)
+    stand.until_gone("venue_down")
     stand.trading()
 
     assert {"state_allows", "venue_is_reachable"} <= failed(entry).keys()
@@ -106,7 +105,7 @@ def test_while_the_venue_answers_nothing_every_order_is_denied_until_it_does(sta
 # --- FM4
 
 
-@policy(marks={"stale_seconds": 1, "stale_pause_seconds": 1})
+@policy(marks={"stale_seconds": 4})
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_without_market_data_no_entry_passes_and_an_exit_does(stand: Stand, how: str) -> None:
     stand.hold(BTC)
@@ -115,13 +114,13 @@ def test_without_market_data_no_entry_passes_and_an_exit_does(stand: Stand, how:
         stand.kill9("market-data")
     else:
         stand.freeze("market-data")
-    time.sleep(1.2)
+    stand.until_old(ETH, 4)
     no_entry_passes(stand, "mark_is_fresh")
     left = stand.exit(BTC)
     stand.revive()
 
     approved(left)
-    until(lambda: is_approved(stand.enter(ETH)), "entries again", 20)
+    until(lambda: is_approved(stand.enter(ETH)), "entries again")
 
 
 # --- FM5
@@ -134,7 +133,7 @@ def test_a_bus_that_was_killed_comes_back_with_everything_it_acknowledged(stand:
     stand.kill9("nats")
     with pytest.raises((BusUnavailable, PublishUnknown)):  # unknown when it was handed over before the loss was noticed
         stand.ask(Action.ENTER, ETH)
-    time.sleep(1.5)
+    time.sleep(4)  # the executor believes the gate's last word for three
     at_most = len(stand.orders())
     time.sleep(1)
     assert len(stand.orders()) == at_most, "nothing is sent while nobody can stop it"
@@ -202,7 +201,7 @@ def test_a_state_store_that_forgot_everything_is_noticed(stand: Stand) -> None:
     shutil.rmtree(store_folder(stand) / "appendonlydir")
     stand.start("redis")
 
-    until(lambda: details(stand, "state_store", before), "the loss to be noticed", 3)
+    promptly(lambda: details(stand, "state_store", before), "the loss to be noticed", 3)
     agreed(stand)
 
 
@@ -211,7 +210,8 @@ def test_a_state_store_restored_from_an_old_copy_is_noticed(stand: Stand, tmp_pa
     shutil.copytree(store_folder(stand) / "appendonlydir", tmp_path / "copy")
     stand.start("redis")
     stand.until_gone("state_store")
-    time.sleep(1.5)
+    copied = written(tmp_path / "copy")
+    until(lambda: written(store_folder(stand) / "appendonlydir") > copied, "another version in the store")
 
     stand.stop("redis")
     shutil.rmtree(store_folder(stand) / "appendonlydir")
@@ -219,8 +219,12 @@ def test_a_state_store_restored_from_an_old_copy_is_noticed(stand: Stand, tmp_pa
     since = len(stand.seen.states)
     stand.start("redis")
 
-    until(lambda: any("is stored where" in told for told in details(stand, "state_store", since)), "the version", 5)
+    until(lambda: any("is stored where" in told for told in details(stand, "state_store", since)), "the version")
     agreed(stand)
+
+
+def written(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def details(stand: Stand, code: str, since: int) -> list[str]:
@@ -251,7 +255,7 @@ def test_two_executors_make_one_order_of_each_approval(stand: Stand, tmp_path: P
     with (tmp_path / "log").open("wb") as log:
         other = subprocess.Popen(stand.system.service_argv("executor", profile), stdout=log, stderr=log)
         try:
-            until(lambda: b"ready" in (tmp_path / "log").read_bytes() or other.poll() is not None, "the other", 10)
+            until(lambda: b"ready" in (tmp_path / "log").read_bytes() or other.poll() is not None, "the other")
             decisions = [stand.enter(ETH) for _ in range(4)]
             until(lambda: len(stand.orders(ETH)) >= 1, "an order")
             time.sleep(1)
@@ -270,16 +274,16 @@ def test_two_executors_make_one_order_of_each_approval(stand: Stand, tmp_path: P
 def test_entries_stop_before_the_disk_is_full_and_go_on_when_there_is_room(stand: Stand, tmp_path: Path) -> None:
     stand.hold(BTC)
     free = shutil.disk_usage(stand.system.root).free // 1_000_000
-    stand.restart_with(GATE, min_free_megabytes=free - 1000)
+    stand.restart_with(GATE, min_free_megabytes=free - 500)
     stand.trading()
 
     with (tmp_path / "ballast").open("wb") as ballast:
-        os.posix_fallocate(ballast.fileno(), 0, 2_000_000_000)
+        os.posix_fallocate(ballast.fileno(), 0, 1_000_000_000)
     stand.until_cause("disk_space", within=5)
     no_entry_passes(stand)
     left = stand.exit(BTC)
     (tmp_path / "ballast").unlink()
-    stand.until_gone("disk_space", within=5)
+    stand.until_gone("disk_space")
 
     assert is_approved(left), "there is room for what shrinks a position"
     approved(stand.enter(ETH))
@@ -299,7 +303,7 @@ def test_a_gate_that_can_write_no_more_ends_and_nothing_is_half_decided(stand: S
     asked: list[Signal] = []
     while stand.system.children[GATE].is_alive:
         asked.append(stand.ask(Action.ENTER, ETH))
-        time.sleep(0.05)
+        until(partial(has_answered_or_ended, stand, asked[-1]), "an answer, or the gate's end")
         assert len(asked) < 200, "the gate never met its limit"
     assert stand.system.children[GATE].ended() == 1
     sent = [row["client_order_id"] for row in stand.orders()]
@@ -314,6 +318,11 @@ def test_a_gate_that_can_write_no_more_ends_and_nothing_is_half_decided(stand: S
     assert len(at_venue) == len(set(at_venue))
 
 
+def has_answered_or_ended(stand: Stand, signal: Signal) -> bool:
+    is_answered = any(one.signal.signal_id == signal.signal_id for one in stand.seen.decisions)
+    return is_answered or not stand.system.children[GATE].is_alive
+
+
 def test_entries_stop_before_the_bus_is_full_and_an_approval_that_it_can_not_keep_is_void(stand: Stand) -> None:
     """INTENTS drops nothing (reliability 2.2): full means no more orders, for what is not on record is not sent."""
     stand.hold(BTC)
@@ -322,16 +331,16 @@ def test_entries_stop_before_the_bus_is_full_and_an_approval_that_it_can_not_kee
     no_entry_passes(stand)
     stand.leave(BTC)
     give_room(stand, "INTENTS", 10_000_000)
-    stand.until_gone("bus_store", within=5)
+    stand.until_gone("bus_store")
     stand.hold(BTC)
     sent = len(stand.orders())
 
     give_room(stand, "INTENTS", 100)
     full = stand.exit(BTC)
-    time.sleep(0.5)
+    until(lambda: "maximum bytes exceeded" in stand.log(GATE), "the bus's refusal")
     stand.kill9(GATE)
     stand.system.children[GATE].start()
-    refused = stand.system.children[GATE].ended(20)
+    refused = stand.system.children[GATE].ended()
     give_room(stand, "INTENTS", 10_000_000)
     stand.revive()
     stand.trading()
@@ -380,9 +389,11 @@ def test_a_clock_that_is_set_while_the_gate_runs_stops_entries_until_it_is_right
     no_entry_passes(stand)
     said_at = stand.state().published_at
     offset.write_text("0")
-    stand.until_gone("clock_jump", within=5)
+    stand.until_gone("clock_jump")
+    after = stand.clock.now()
 
-    assert abs(said_at - before) < timedelta(seconds=10), "the gate's own time went on evenly"
+    second = timedelta(seconds=1)
+    assert before - second < said_at < after + second, "the gate's own time went on evenly"
     approved(stand.enter(ETH))
     stand.settled()  # the next test restarts the gate: an answer that is lost then takes long to find out
 
@@ -403,7 +414,7 @@ def test_a_gate_whose_clock_is_3_s_off_the_venues_gives_no_permit(stand: Stand, 
     permits = len([one for one in stand.journal() if isinstance(one, records.PermitLogged)])
     stand.restart_with(GATE, clock_start=(start + timedelta(seconds=seconds)).isoformat())
 
-    stand.until_cause("clock", within=10)
+    stand.until_cause("clock")
     for _ in range(3):
         no_entry_passes(stand)
     assert len([one for one in stand.journal() if isinstance(one, records.PermitLogged)]) == permits

@@ -96,7 +96,7 @@ def test_a_journal_whose_end_was_cut_is_refused(stand: Stand, is_snapshot_kept: 
 
     gate = stand.system.children[GATE]
     gate.start()
-    code = gate.ended(30)
+    code = gate.ended()
 
     path.write_bytes(whole)
     for one in folder(stand).glob("away-*"):

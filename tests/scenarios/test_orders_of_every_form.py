@@ -17,11 +17,10 @@ from gpt_trader.risk_gate.domain.records import AmendAsked, AmendEnded, Decision
 D = Decimal
 FORMS = sorted(set(OrderForm) - {OrderForm.MARKET_IOC, OrderForm.BRACKET_GTD})
 pytestmark = [
-    pytest.mark.timeout(120),
     policy(
         execution={
             "style": "maker_first",
-            "ttl_seconds": 1,
+            "ttl_seconds": 4,  # so that a test can see what rests, also on a busy machine
             "reprices": 1,
             "fallback_bps": {"T1": 20, "T2": 40, "T3": 60},
             "forms": [form.value for form in FORMS],
@@ -46,7 +45,7 @@ def told(stand: Stand, wish: Signal) -> str:
 
 
 def until_step(stand: Stand, wish: Signal, number: int) -> Decision:
-    until(lambda: len(steps_of(stand, wish)) >= number, lambda: f"step {number}: {told(stand, wish)}", 10)
+    until(lambda: len(steps_of(stand, wish)) >= number, lambda: f"step {number}: {told(stand, wish)}")
     return steps_of(stand, wish)[number - 1]
 
 

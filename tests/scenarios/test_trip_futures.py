@@ -16,8 +16,6 @@ from gpt_trader.contracts.market import FutureTerms, ProductSpec, Universe
 from gpt_trader.contracts.signals import Side
 from gpt_trader.risk_gate.domain import records
 
-pytestmark = pytest.mark.timeout(120)
-
 D = Decimal
 BIP = "BIP-20DEC30-CDE"
 SIZE = D("0.01")
@@ -322,7 +320,7 @@ def test_near_liquidation_trading_is_reduce_only_and_the_gate_reduces_until_the_
     stand.price(BIP, 63000)
     cause = stand.until_cause("liquidation_buffer")
     denied = short(stand)
-    stand.until_gone("liquidation_buffer", 20)
+    stand.until_gone("liquidation_buffer")
     after = contracts(stand)
 
     assert cause.status == "reduce_only"
@@ -341,7 +339,7 @@ def test_exposure_is_reduced_before_the_margin_window_steps_up(stand: Stand) -> 
     fund(stand, str(before * 75))
     ends_soon(stand, 600)
     stand.until_cause("margin_window")
-    stand.until_gone("margin_window", 20)
+    stand.until_gone("margin_window")
     after = contracts(stand)
     stand.market(margin_window="OVERNIGHT")
     until(lambda: margin(stand).window == "overnight", "the step")

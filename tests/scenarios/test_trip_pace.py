@@ -3,14 +3,11 @@
 import time
 from datetime import timedelta
 
-import pytest
 from stand import BTC, ETH, SOL, Stand, approved, failed, is_approved, policy, trips, until
 
-from gpt_trader.contracts.decisions import Outcome
+from gpt_trader.contracts.decisions import Decision, Outcome
 from gpt_trader.contracts.signals import Action
 from gpt_trader.risk_gate.domain import records
-
-pytestmark = pytest.mark.timeout(240)
 
 LONG = 10000
 OFTEN = {"trades_per_day_are_few", "trades_per_hour_are_few", "entries_per_hour_are_few", "trades_are_apart"}
@@ -27,7 +24,7 @@ ENDED = {"losses_in_a_row_have_passed", "product_has_cooled_down", "messages_per
         "per_product_seconds": LONG, "messages_per_minute": 3,
     },
     cooldowns={"consecutive_losses": 1, "consecutive_losses_seconds": LONG, "after_loss_seconds": LONG},
-    repeats={"same_orders": 1, "pause_seconds": 1},
+    repeats={"same_orders": 1, "pause_seconds": 3},
     signals={"duplicate_window_seconds": LONG},
     window={"from_utc": "09:00", "to_utc": "10:00"},
 )  # fmt: skip
@@ -61,7 +58,7 @@ def test_each_limit_lets_so_many_through_and_then_none_and_a_flatten_skips_them(
 @trips("strategy_is_enabled")
 @policy(
     escalation={
-        "strategy_denials": 3, "strategy_denials_window_seconds": 2, "strategy_denials_pause_seconds": 1,
+        "strategy_denials": 3, "strategy_denials_window_seconds": 5, "strategy_denials_pause_seconds": 5,
     },
 )  # fmt: skip
 def test_a_strategy_that_insists_on_denials_pauses_its_flood_is_a_sum_and_its_exits_go_on(stand: Stand) -> None:
@@ -85,12 +82,22 @@ def test_a_strategy_that_insists_on_denials_pauses_its_flood_is_a_sum_and_its_ex
     approved(stand.enter(SOL, strategy="hasty"))
 
 
+def two_within_a_second(stand: Stand) -> list[Decision]:
+    """Ask for two entries at once; a machine that is slow to decide on them is asked again, two seconds later."""
+    for _ in range(10):
+        asked = [stand.ask(Action.ENTER, product) for product in (BTC, ETH)]
+        decisions = [stand.decided(signal) for signal in asked]
+        if decisions[1].decided_at - decisions[0].decided_at < timedelta(seconds=1):
+            break
+        time.sleep(2)
+    return decisions
+
+
 @trips("trades_are_apart", "messages_per_second_are_few")
 @policy(frequency={"between_trades_seconds": 2, "messages_per_second": 1})
 def test_trades_are_kept_apart_in_time(stand: Stand) -> None:
     time.sleep(2)  # what closed the last test's positions were trades and messages, too
-    asked = [stand.ask(Action.ENTER, product) for product in (BTC, ETH)]
-    first, second = (stand.decided(signal) for signal in asked)
+    first, second = two_within_a_second(stand)
 
     approved(first)
     assert failed(second).keys() == {"trades_are_apart", "messages_per_second_are_few"}

@@ -6,24 +6,22 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from stand import BTC, ETH, PRICES, SOL, TERMS, Stand, Terms, approved, failed, policy, trips, until
+from stand import BTC, ETH, PRICES, SOL, TERMS, Stand, Terms, approved, failed, policy, promptly, trips, until
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
 from gpt_trader.contracts.telemetry import Alert, Severity
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def stand_terms() -> Terms:
-    """Ask the venue every second, so that its health shows within seconds."""
-    return replace(TERMS, settings={"risk-gate": {"reconcile_seconds": 1}})
+    """Ask the venue every second, so that its health shows within seconds, and let it be slow to answer."""
+    return replace(TERMS, settings={"risk-gate": {"reconcile_seconds": 1, "venue_answer_seconds": 20}})
 
 
 def told(stand: Stand, code: str, within: float = 5.0) -> Alert:
     """Wait for an alert (SPEC OB7: within 5 s) and return it."""
-    return next(iter(until(lambda: [one for one in stand.seen.alerts if one.code == code], f"alert {code}", within)))
+    return next(iter(promptly(lambda: [one for one in stand.seen.alerts if one.code == code], f"alert {code}", within)))
 
 
 def statuses(stand: Stand) -> Counter[str]:
@@ -35,7 +33,7 @@ def fall(stand: Stand, percent: str) -> None:
 
 
 @trips("move_in_5_min")
-@policy(breakers={"move_fraction": "0.02", "pause_seconds": 1})
+@policy(breakers={"move_fraction": "0.02"})
 def test_a_market_that_moves_too_far_within_5_minutes_takes_no_entries(stand: Stand) -> None:
     """First in this file: for five minutes a market remembers what other tests did to it."""
     stand.price(SOL, PRICES[SOL] * Decimal("1.03"))
@@ -71,7 +69,7 @@ def test_a_drawdown_warns_then_blocks_entries_until_an_operator_takes_note_of_it
 
 
 @trips("concentration")
-@policy(breakers={"concentration_fraction": "0.01", "pause_seconds": 1})
+@policy(breakers={"concentration_fraction": "0.01"})
 def test_a_product_that_weighs_too_much_takes_no_entries_until_it_is_reduced(stand: Stand) -> None:
     stand.seen.alerts.clear()
     stand.hold(BTC)
@@ -121,7 +119,7 @@ def test_a_strategy_that_enters_too_often_in_a_day_is_switched_off(stand: Stand)
 
 
 @trips("value_in_a_second")
-@policy(working={"notional_per_second": 100, "burst_pause_seconds": 1})
+@policy(working={"notional_per_second": 100})
 def test_too_much_filled_within_a_second_pauses_the_product(stand: Stand) -> None:
     stand.hold(BTC)
 
@@ -130,7 +128,7 @@ def test_too_much_filled_within_a_second_pauses_the_product(stand: Stand) -> Non
 
 
 @trips("fills_in_a_second")
-@policy(working={"fills_per_second": 1, "burst_pause_seconds": 1})
+@policy(working={"fills_per_second": 1})
 def test_too_many_fills_within_a_second_pause_the_product(stand: Stand) -> None:
     stand.price(BTC, PRICES[BTC], depth="30000")  # an entry takes more than one level
     stand.hold(BTC)
@@ -143,7 +141,7 @@ def test_too_many_fills_within_a_second_pause_the_product(stand: Stand) -> None:
 @policy(working={"unfilled_seconds": 1, "cancels_unfilled": True})
 def test_an_order_that_works_too_long_is_told_of_and_canceled(stand: Stand) -> None:
     stand.seen.alerts.clear()
-    stand.delays(pending_ms=20_000)
+    stand.delays(pending_ms=60_000)
     decision = stand.enter(BTC)
     approved(decision)
     alert = told(stand, "stale_open_orders")
@@ -155,7 +153,7 @@ def test_an_order_that_works_too_long_is_told_of_and_canceled(stand: Stand) -> N
 
 
 @trips("mark_age")
-@policy(marks={"stale_seconds": 2, "stale_pause_seconds": 1}, working={"burst_pause_seconds": 1})
+@policy(marks={"stale_seconds": 4})
 def test_a_held_product_that_goes_silent_is_paused_without_any_signal(stand: Stand) -> None:
     stand.hold(BTC)
     stand.freeze("market-data")
@@ -168,7 +166,7 @@ def test_a_held_product_that_goes_silent_is_paused_without_any_signal(stand: Sta
 
 
 @trips("venue_error_share")
-@policy(venue_health={"window_seconds": 3, "min_requests": 4, "halt_fraction": 1, "pause_seconds": 1})
+@policy(venue_health={"window_seconds": 6, "min_requests": 4, "halt_fraction": 1})
 def test_a_venue_that_fails_too_often_blocks_entries_until_it_answers_again(stand: Stand) -> None:
     stand.fault("http_500_before_accept", "GET /api/v3/brokerage/accounts", times=-1)
     cause = stand.until_cause("venue_errors")
@@ -181,7 +179,7 @@ def test_a_venue_that_fails_too_often_blocks_entries_until_it_answers_again(stan
 
 
 @trips("halting_venue_error_share")
-@policy(venue_health={"window_seconds": 3, "min_requests": 4, "halt_fraction": "0.3", "pause_seconds": 1})
+@policy(venue_health={"window_seconds": 6, "min_requests": 4, "halt_fraction": "0.3"})
 def test_a_venue_that_is_gone_halts_until_it_answers_again_without_an_operator(stand: Stand) -> None:
     stand.fault("http_500_before_accept", "GET /api/v3/brokerage", times=-1)
     cause = stand.until_cause("venue_failing")
@@ -194,7 +192,7 @@ def test_a_venue_that_is_gone_halts_until_it_answers_again_without_an_operator(s
     approved(stand.enter(BTC))
 
 
-@policy(venue_health={"window_seconds": 3, "min_requests": 1000, "pause_seconds": 1})
+@policy(venue_health={"window_seconds": 6, "min_requests": 1000})
 @trips("rate_budget_used")
 def test_a_spent_rate_budget_blocks_entries_until_there_is_room_again(stand: Stand) -> None:
     """The venue says that there were too many requests: then the budget is spent, whatever we counted."""
@@ -212,7 +210,7 @@ def test_a_spent_rate_budget_blocks_entries_until_there_is_room_again(stand: Sta
 
 def test_a_kill_is_told_within_5_s_also_while_a_create_is_still_in_flight(stand: Stand) -> None:
     stand.seen.alerts.clear()
-    stand.fault("slow_ms", "POST /api/v3/brokerage/orders", value=2500)
+    stand.fault("slow_ms", "POST /api/v3/brokerage/orders", value=8000)
     decision = stand.enter(BTC)
     until(lambda: stand.state().creates_in_flight, "a create in flight")
     stand.command("kill")
@@ -235,11 +233,9 @@ def test_a_kill_leaves_none_of_250_open_orders_though_cancels_fail_and_some_are_
     stand.fault("http_500_before_accept", "POST /api/v3/brokerage/orders/batch_cancel", times=1)
     stand.command("kill")
     stand.thaw("risk-gate")
-    since = stand.clock.wall()
-    until(lambda: not {"OPEN", "PENDING", "QUEUED", "CANCEL_QUEUED"} & set(statuses(stand)), "no open order")
+    promptly(lambda: not {"OPEN", "PENDING", "QUEUED", "CANCEL_QUEUED"} & set(statuses(stand)), "no open order", 5)
 
     assert (open_before["OPEN"], open_before["PENDING"]) == (200, 50)
-    assert (stand.clock.wall() - since).total_seconds() <= 5
     assert stand.until_cause("kill").status is TradingStatus.HALTED
 
 

@@ -35,7 +35,7 @@ async def test_a_gate_that_does_not_know_what_was_approved_refuses_to_start_and_
             sys.executable, "-m", "gpt_trader.risk_gate", "--profile", str(profile_of_a_second_gate(stack)),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        output, _ = await asyncio.wait_for(second.communicate(), 30)
+        output, _ = await asyncio.wait_for(second.communicate(), 60)
         left = await stack.signal(Action.EXIT)
         await until(lambda: stack.position() == 0, "a flat position")
 

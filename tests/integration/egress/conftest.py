@@ -268,7 +268,7 @@ def an_order_body() -> Callable[..., bytes]:
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     async def wait(condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110 - any condition, also one in another process
                 await asyncio.sleep(0.01)
 

@@ -238,7 +238,7 @@ async def test_an_unreachable_venue_is_told_as_such(open_hop: Any, free_port: An
 async def test_the_end_of_a_create_is_reported_although_the_executor_died(
     hop: Any, sim: Any, an_order_body: Body, until: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
-    await sim.arm("slow_ms", match=f"POST {ORDERS}", value=400)
+    await sim.arm("slow_ms", match=f"POST {ORDERS}", value=2000)
     body = hop.permits.approve(an_order_body())
     reader, writer = await asyncio.open_connection("127.0.0.1", hop.port, ssl=client_context(hop.ca))
     writer.write(REQUEST % (b"POST /api/v3/brokerage/orders", b"Content-Length: %d" % len(body), body))
@@ -288,7 +288,7 @@ async def test_a_permit_that_cannot_be_written_down_ends_the_egress(open_hop: An
 async def test_a_stopping_egress_waits_for_what_has_left(
     open_hop: Any, sim: Any, an_order_body: Body, until: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
-    await sim.arm("slow_ms", match=f"POST {ORDERS}", value=400)
+    await sim.arm("slow_ms", match=f"POST {ORDERS}", value=2000)
 
     async with open_hop() as hop:
         permits, body = hop.permits, hop.permits.approve(an_order_body())

@@ -69,7 +69,7 @@ class Sim:
         return book.bids[0].price, book.asks[0].price
 
 
-def _eventually(probe: Callable[[], Any], seconds: float = 8.0) -> Any:
+def _eventually(probe: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait until a probe gives something true."""
     deadline = time.monotonic() + seconds
     while True:

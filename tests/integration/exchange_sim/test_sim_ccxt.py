@@ -44,7 +44,7 @@ async def test_ccxt_reads_the_market_and_the_account(exchange: coinbase) -> None
     assert (len(book["bids"]), book["bids"][0][0] < book["asks"][0][0]) == (5, True)
     assert len(candles) == 5
     assert len(await exchange.fetch_trades(BTC, limit=3)) == 3
-    assert abs(await exchange.fetch_time() - exchange.milliseconds()) < 5000
+    assert abs(await exchange.fetch_time() - exchange.milliseconds()) < 60_000
 
 
 async def test_ccxt_creates_fetches_edits_and_cancels_orders(venue: Any, exchange: coinbase) -> None:
@@ -84,7 +84,7 @@ async def test_ccxt_trades_and_reads_what_it_traded(venue: Any, exchange: coinba
 
 
 async def test_ccxt_watches_ticker_book_trades_and_own_orders(venue: Any, exchange: coinbase) -> None:
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(60):
         ticker = await exchange.watch_ticker(BTC)
         book = await exchange.watch_order_book(BTC)
         trades = await exchange.watch_trades(BTC)

@@ -1,5 +1,6 @@
 """Faults on command and the test hooks' view of the truth."""
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -63,7 +64,9 @@ def test_a_create_is_answered_with_an_error_before_or_after_it_was_done(
     ("kind", "terms"),
     [("drop_connection_after_accept", {}), ("cut_mid_body", {}), ("lost_reply", {}), ("slow_reply_ms", {"value": 900})],
 )
-def test_an_accepted_order_whose_answer_never_comes_whole(venue: Any, kind: str, terms: dict[str, Any]) -> None:
+def test_an_accepted_order_whose_answer_never_comes_whole(
+    venue: Any, eventually: Callable[..., Any], kind: str, terms: dict[str, Any]
+) -> None:
     client = venue.client()
     client.timeout = 0.5
     venue.armed(kind, match=CREATE, **terms)
@@ -71,6 +74,7 @@ def test_an_accepted_order_whose_answer_never_comes_whole(venue: Any, kind: str,
     with pytest.raises(requests.RequestException):
         client.limit_order_gtc_buy("lost", "BTC-USD", "0.1", LOW)
 
+    eventually(lambda: ids_at(venue))
     assert ids_at(venue) == ["lost"]
 
 
@@ -167,7 +171,7 @@ def test_a_later_row_restates_a_fill_and_the_money_follows(
 def test_a_flag_holds_for_its_time_and_is_gone_after(venue: Any, flag: str, eventually: Callable[..., Any]) -> None:
     client = venue.client()
 
-    venue.armed("product_flag", name=flag, product="BTC-USD", for_s=0.3)
+    venue.armed("product_flag", name=flag, product="BTC-USD", for_s=1.5)
     held = client.get_product("BTC-USD")[flag]
     other = client.get_product("ETH-USD")[flag]
     eventually(lambda: not client.get_product("BTC-USD")[flag])
@@ -178,14 +182,16 @@ def test_a_flag_holds_for_its_time_and_is_gone_after(venue: Any, flag: str, even
 
 def test_the_clock_is_off_in_the_time_route_and_in_the_date(venue: Any) -> None:
     venue.armed("clock_skew", value=-90_000)
+    began = time.monotonic()
     reply = venue.request("GET", "/api/v3/brokerage/time")
     venue.session.delete(f"{venue.admin}/faults", timeout=5)
     right = venue.request("GET", "/api/v3/brokerage/time")
+    most = 91 + time.monotonic() - began
 
     seconds = int(right.json()["epochSeconds"]) - int(reply.json()["epochSeconds"])
     dates = [parsedate_to_datetime(one.headers["Date"]) for one in (reply, right)]
-    assert 89 <= seconds <= 92
-    assert 89 <= (dates[1] - dates[0]).total_seconds() <= 92
+    assert 89 <= seconds <= most
+    assert 89 <= (dates[1] - dates[0]).total_seconds() <= most
 
 
 def test_a_fault_strikes_only_what_it_names_when_its_turn_comes(venue: Any) -> None:

@@ -27,7 +27,7 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "gpt_trader.exchange_sim", *arguments],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
 
@@ -145,7 +145,7 @@ def test_real_recordings_are_played(start_sim: Callable[..., Any], eventually: C
 def test_plain_http_is_an_option_and_keys_are_private_files(tmp_path: Path, start_sim: Callable[..., Any]) -> None:
     sim = start_sim("--http-port", "0", "--state-dir", str(tmp_path / "state"), "--host", "127.0.0.1")
 
-    reply = requests.get(f"http://{sim.http}/api/v3/brokerage/time", timeout=5)
+    reply = requests.get(f"http://{sim.http}/api/v3/brokerage/time", timeout=60)
 
     assert reply.status_code == 200
     assert Path(sim.key_file).stat().st_mode & 0o077 == 0

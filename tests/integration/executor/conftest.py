@@ -34,7 +34,7 @@ from gpt_trader.runtime.bus import Bus, BusUnavailable
 from gpt_trader.runtime.secret_files import write_secret
 from gpt_trader.runtime.signing import Signer, generate_seed
 
-PATIENCE_SECONDS = 25.0
+PATIENCE_SECONDS = 60.0
 
 
 def now() -> datetime:
@@ -52,6 +52,15 @@ class Exchange:
         body = {"kind": kind, "match": match, "times": times, "value": value}
         async with self.http.post(f"{self.places['admin']}/faults", data=orjson.dumps(body)) as reply:
             assert reply.status == 200, await reply.text()
+
+    async def struck(self, kind: str) -> None:
+        """Wait until a fault has struck: what is armed after it must not meet the same request."""
+
+        async def has_struck() -> bool:
+            async with self.http.get(f"{self.places['admin']}/faults") as reply:
+                return all(one["kind"] != kind for one in (await reply.json())["armed"])
+
+        await until(has_struck)
 
     async def last_price(self, product: str) -> Decimal:
         async with self.http.get(f"{self.places['admin']}/healthz") as reply:
@@ -320,7 +329,7 @@ class Executor:
     async def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 40)
+        return await asyncio.wait_for(self.process.wait(), 60)
 
     def log(self) -> str:
         return (self.folder / f"executor-{self.starts}.log").read_text()
@@ -378,7 +387,7 @@ class World:
             last = {event.client_order_id: event.status for event in await self.events()}
             return all(order in last and (last[order].is_terminal or last[order] == "open") for order in orders)
 
-        await until(are_settled, 40)
+        await until(are_settled)
 
     async def buy(self, quantity: str = "0.01", **terms: Any) -> ApprovedIntent:
         """Approve what fills at once: above the market, inside any collar."""
@@ -441,7 +450,7 @@ async def _exchange(stack: AsyncExitStack, folder: Path, *options: str) -> dict[
 
     stack.push_async_callback(stop)
     assert process.stdout is not None
-    places: dict[str, str] = orjson.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+    places: dict[str, str] = orjson.loads(await asyncio.wait_for(process.stdout.readline(), 60))
     return places
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,8 +93,8 @@ def command_of(sim: Sim, stack: NatsStack, folder: Path, *more: str, universe: s
         "intervals": "2s,1m",
         "candle-grace": "0.6",
         "check-every": "0.2",
-        "stale-message": "2",
-        "stale-heartbeat": "4",
+        "stale-message": "4",
+        "stale-heartbeat": "8",
         "reconnect-first": "0.2",
         "retry-cap": "0.2",
     }
@@ -116,7 +117,7 @@ class Listener:
     def all(self, kind: type[M]) -> list[M]:
         return [message for _, message in self.heard if isinstance(message, kind)]
 
-    async def until(self, is_true: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, is_true: Callable[[], bool], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not is_true():  # noqa: ASYNC110 - what is awaited is a state, not an event
                 await asyncio.sleep(0.02)
@@ -127,7 +128,7 @@ class Listener:
         return [state for n, state in enumerate(states) if n == 0 or state is not states[n - 1]]
 
     async def until_clean(self, since: int = 0) -> None:
-        await self.until(lambda: all(self.states(product, since)[-1:] == [FeedState.CLEAN] for product in PRODUCTS), 30)
+        await self.until(lambda: all(self.states(product, since)[-1:] == [FeedState.CLEAN] for product in PRODUCTS))
 
 
 @pytest.fixture
@@ -213,6 +214,16 @@ async def test_each_candle_is_published_once_also_over_a_restart(
             assert max(gaps) <= timedelta(seconds=4), "a restart leaves no hole"
 
 
+def newest_book(listener: Listener, product: str) -> BookSummary:
+    return [book for book in listener.all(BookSummary) if book.product == product][-1]
+
+
+def is_touched(listener: Listener, product: str, touches: tuple[Decimal, ...]) -> bool:
+    """Whether the newest book begins with these prices and quantities."""
+    book = newest_book(listener, product)
+    return (book.bid, book.bid_quantity, book.ask, book.ask_quantity) == touches
+
+
 async def test_a_gap_goes_through_resyncing_to_clean_with_a_right_book(
     sim: Sim, own_nats_stack: NatsStack, listener: Listener, tmp_path: Path
 ) -> None:
@@ -223,14 +234,13 @@ async def test_a_gap_goes_through_resyncing_to_clean_with_a_right_book(
         await listener.until(lambda: FeedState.GAP in listener.states("BTC-USD", heard))
         await listener.until_clean(heard)
         await sim.market(frozen=True)
-        await asyncio.sleep(0.8)
         for product in PRODUCTS:
             told = await sim.get("product_book", product_id=product, limit="1000")
-            book = [b for b in listener.all(BookSummary) if b.product == product][-1]
             bids = [(Decimal(level["price"]), Decimal(level["size"])) for level in told["pricebook"]["bids"]]
             asks = [(Decimal(level["price"]), Decimal(level["size"])) for level in told["pricebook"]["asks"]]
-            assert (book.bid, book.bid_quantity) == bids[0]
-            assert (book.ask, book.ask_quantity) == asks[0]
+            touches = (*bids[0], *asks[0])
+            await listener.until(partial(is_touched, listener, product, touches))
+            book = newest_book(listener, product)
             mid = (bids[0][0] + asks[0][0]) / 2
             within = sum(price * quantity for price, quantity in bids if price >= mid * (1 - Decimal("0.005")))
             assert book.depth[1].bid_notional == within

@@ -147,7 +147,7 @@ class GateStack:
             return False
 
 
-async def until(holds: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     try:
         async with asyncio.timeout(seconds):
             while not holds():  # noqa: ASYNC110 - what is waited for is in another process

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
-import pytest
 import yaml
 from gate_stack import BTC, GateStack, gate_stack, until
 from redis.asyncio import Redis
@@ -27,8 +26,6 @@ from gpt_trader.risk_gate.domain.policy import Policy
 from gpt_trader.risk_gate.domain.replay import rejudged
 from gpt_trader.runtime.journal import Verified, read, verify
 from gpt_trader.runtime.secret_files import read_secret
-
-pytestmark = pytest.mark.timeout(240)
 
 
 async def in_position(stack: GateStack) -> Decimal:

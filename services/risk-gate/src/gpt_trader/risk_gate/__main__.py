@@ -109,7 +109,7 @@ async def _preflight(settings: RiskGateSettings, policy: Policy) -> tuple[Findin
             return await Preflight(
                 venue=venue,
                 facts=venue,
-                store=RedisState(store),
+                store=RedisState(store, timedelta(seconds=settings.store_answer_seconds)),
                 disk=JournalDisk.of(settings.journal_dir / JOURNAL),
                 policy=policy,
                 least_bytes=settings.min_free_bytes,
@@ -151,7 +151,7 @@ async def _run(settings: RiskGateSettings, policy: Policy) -> None:
                 terms=RestTerms(venue=venue),
                 history=RestHistory(venue=venue, clock=clock),
                 drop_copy=_drop_copy(settings, link, relay, clock),
-                store=RedisState(store),
+                store=RedisState(store, timedelta(seconds=settings.store_answer_seconds)),
                 traffic=link,
                 disk=disk,
                 clock=clock,

@@ -69,6 +69,7 @@ class RiskGateSettings(ServiceSettings):
     cdp_key_file: Annotated[Path, Field(description="the venue's JSON key file (0600)")]
     redis_url: Annotated[str, Field(description="address of the state store")] = "redis://127.0.0.1:6379"
     redis_password_file: Annotated[Path, Field(description="file (0600) with the state store's password")]
+    store_answer_seconds: Annotated[float, Field(gt=0, le=5, description="longest wait for the state store, s")] = 0.2
     nats_monitor_url: Annotated[str, Field(description="monitoring address of the bus, asked whether it fsyncs")]
     listed_seconds: Annotated[
         float, Field(gt=0, le=300, description="time in which the venue's lists show an order that it took, s")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,19 +15,19 @@ from gpt_trader.runtime.store import Document, Store
 STATE_KEY = "risk:state"
 KILL_KEY = "risk:kill"
 """Anybody's hand brake: present in any form = halted."""
-_CALL_SECONDS = 0.2
 _STORED = TypeAdapter(StoredState)
 
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """Implements StateStore; no call takes longer than 0.2 s, whatever the server does."""
+    """Implements StateStore; no call takes longer than `answer_within`, whatever the server does."""
 
     _store: Store
+    answer_within: timedelta
 
     async def load(self) -> StoredState | None:
         """Return what is stored; a document that can't be read is as good as a store that doesn't answer."""
-        async with _bounded("load"):
+        async with self._bounded("load"):
             held = await self._store.get(STATE_KEY)
         return None if held is None else _stored(held)
 
@@ -35,7 +36,7 @@ class RedisState:
         before = expected_version or 0
         if state.version != before + 1:
             raise ValueError(f"version {state.version} can't follow {expected_version}")
-        async with _bounded("save"):
+        async with self._bounded("save"):
             held = await self._store.get(STATE_KEY)
             # The version holds the document still between this look and the write.
             if held is not None and _stored(held).epoch > state.epoch:
@@ -44,21 +45,20 @@ class RedisState:
 
     async def kill_requested(self) -> bool:
         """Whether the kill key exists, in any form."""
-        async with _bounded("kill_requested"):
+        async with self._bounded("kill_requested"):
             return await self._store.is_present(KILL_KEY)
 
-
-@asynccontextmanager
-async def _bounded(call: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_CALL_SECONDS):
-            yield
-    except TimeoutError as error:
-        raise StoreUnavailable(f"{call}: no answer within {_CALL_SECONDS} s") from error
-    except documents.StoreConflict as error:
-        raise StoreConflict(str(error)) from error
-    except documents.StoreUnavailable as error:
-        raise StoreUnavailable(str(error)) from error
+    @asynccontextmanager
+    async def _bounded(self, call: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.answer_within.total_seconds()):
+                yield
+        except TimeoutError as error:
+            raise StoreUnavailable(f"{call}: no answer within {self.answer_within.total_seconds():g} s") from error
+        except documents.StoreConflict as error:
+            raise StoreConflict(str(error)) from error
+        except documents.StoreUnavailable as error:
+            raise StoreUnavailable(str(error)) from error
 
 
 def _stored(held: Document) -> StoredState:
