@@ -105,7 +105,8 @@ def test_a_decision_is_sealed_and_chained() -> None:
 
 def test_the_form_that_was_hashed_is_that_of_journal_and_bus() -> None:
     state = folded(a_day()[:3], GateState())
-    for request in (a_request(), a_request(signal=a_signal(reference_price=D(1), evidence={"z": D("1.50"), "a": "x"}))):
+    odd = a_signal(reference_price=D(1), evidence={"z": D("1.50"), "a": "x", "hash": GENESIS_HASH})
+    for request in (a_request(), a_request(signal=odd)):
         written = write(request, state, POLICY, SPELLING)
 
         assert written.record == decide(request, state, POLICY, SPELLING)

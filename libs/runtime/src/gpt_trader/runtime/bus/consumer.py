@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import orjson
 import prometheus_client
@@ -13,7 +14,7 @@ from gpt_trader.contracts.subjects import Durable
 from gpt_trader.runtime import logs, tracing
 from gpt_trader.runtime.bus.errors import BusUnavailable, Malformed, Unavailable
 from gpt_trader.runtime.bus.link import Link
-from gpt_trader.runtime.bus.received import DESCRIPTION, STATUS, OnMessage, from_consumer
+from gpt_trader.runtime.bus.received import DESCRIPTION, STATUS, OnMessage, Received, from_consumer
 
 log = logs.get("bus")
 
@@ -33,6 +34,10 @@ _IDLE_HEARTBEAT = "100"
 _REQUEST_OVER = frozenset({"404", "408"})
 
 
+_Arrived = tuple[Msg, float]
+"""A message, and when it was taken from the socket: it may wait here for those before it."""
+
+
 @dataclass(slots=True)
 class _Pull:
     """Keeps requests open; `owed` is what the server has still to send, `arrived` holds None where to ask anew.
@@ -45,7 +50,7 @@ class _Pull:
 
     link: Link
     durable: Durable
-    arrived: asyncio.Queue[Msg | None] = field(default_factory=asyncio.Queue)
+    arrived: asyncio.Queue[_Arrived | None] = field(default_factory=asyncio.Queue)
     owed: int = 0
     due: int = 0
     inbox: str = ""
@@ -53,7 +58,7 @@ class _Pull:
     requests: int = 0
 
     async def on_message(self, message: Msg) -> None:
-        self.arrived.put_nowait(message)
+        self.arrived.put_nowait((message, perf_counter()))
 
     def restart(self) -> None:
         """Ask anew: the server forgot what we asked for."""
@@ -118,13 +123,16 @@ async def consume(link: Link, durable: Durable, on_message: OnMessage) -> None:
         while True:
             if link.failure.done():
                 link.failure.result()
-            message = await _next(pull)
-            if message is None:
+            arrived = await _next(pull)
+            if arrived is None:
                 continue
+            message, taken_at = arrived
             status = (message.headers or {}).get(STATUS)
             if status is None or message.data:
                 pull.take_off(1)
-                await _settle(link, durable, message, on_message)
+                await _settle(
+                    link, durable, from_consumer(message, message.subject, taken_at), message.reply, on_message
+                )
             elif pull.on_status(status, message):
                 await asyncio.sleep(_RETRY_SECONDS)
     finally:
@@ -132,7 +140,7 @@ async def consume(link: Link, durable: Durable, on_message: OnMessage) -> None:
         await pull.close()
 
 
-async def _next(pull: _Pull) -> Msg | None:
+async def _next(pull: _Pull) -> _Arrived | None:
     """Return the next message, or None when nothing came for so long that the requests must be lost."""
     try:
         await pull.replenish()
@@ -150,8 +158,7 @@ async def _next(pull: _Pull) -> Msg | None:
     return None
 
 
-async def _settle(link: Link, durable: Durable, message: Msg, on_message: OnMessage) -> None:
-    received = from_consumer(message, message.subject)
+async def _settle(link: Link, durable: Durable, received: Received, reply: str, on_message: OnMessage) -> None:
     try:
         with tracing.continued(received.headers, received.subject):
             await on_message(received)
@@ -166,6 +173,6 @@ async def _settle(link: Link, durable: Durable, message: Msg, on_message: OnMess
     else:
         answer = b"+ACK"
     try:
-        await link.send(message.reply, answer, None)
+        await link.send(reply, answer, None)
     except BusUnavailable:
         log.warning("acknowledgement_lost", subject=received.subject, sequence=received.sequence)

@@ -31,7 +31,10 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One message: its subject as it was published, and where it stands if a stream keeps it."""
+    """One message: its subject as it was published, and where it stands if a stream keeps it.
+
+    `taken_at` is when a durable's message was taken from the socket, on the performance counter.
+    """
 
     subject: str
     payload: bytes
@@ -39,6 +42,7 @@ class Received:
     sequence: int | None = None
     stored_at: datetime | None = None
     deliveries: int = 1
+    taken_at: float | None = None
 
 
 OnMessage = Callable[[Received], Awaitable[None]]
@@ -85,7 +89,7 @@ def from_direct_get(message: Msg) -> Received:
     return Received(headers[SUBJECT], message.data, headers, int(headers[SEQUENCE]), _instant(headers[TIMESTAMP]))
 
 
-def from_consumer(message: Msg, subject: str) -> Received:
+def from_consumer(message: Msg, subject: str, taken_at: float) -> Received:
     """Read a message from a durable: the acknowledgement's subject says where it stands in the stream."""
     tokens = message.reply.split(".")
     first = 4 if len(tokens) == _V1_TOKENS else 6
@@ -97,6 +101,7 @@ def from_consumer(message: Msg, subject: str) -> Received:
         int(sequence),
         _EPOCH + timedelta(microseconds=int(nanoseconds) // 1000),
         int(deliveries),
+        taken_at,
     )
 
 

@@ -85,16 +85,16 @@ class TickWindow:
         """Look through the seconds that end with `last`, without the newest, unless that was done for the same ones."""
         stamp = (last, self.newest, self.late)
         if self._settled.stamp != stamp:
-            recent = [
-                (second, self.slots[second])
-                for second in range(last - SECONDS + 1, last + 1)
-                if second in self.slots and second != self.newest
-            ]
-            lows = (min(slot.low for _, slot in recent),) if recent else ()
-            highs = (max(slot.high for _, slot in recent),) if recent else ()
-            mids = sorted(slot.mid for second, slot in recent if second > last - _MINUTE_OF_TICKS)
+            recent = self._slots(last, SECONDS)
+            lows = (min([slot.low for slot in recent]),) if recent else ()
+            highs = (max([slot.high for slot in recent]),) if recent else ()
+            mids = sorted([slot.mid for slot in self._slots(last, _MINUTE_OF_TICKS)])
             self._settled = Settled(stamp, lows, highs, tuple(mids))
         return self._settled
+
+    def _slots(self, last: int, seconds: int) -> list[Second]:
+        slots, newest = self.slots, self.newest
+        return [slots[one] for one in range(last - seconds + 1, last + 1) if one in slots and one != newest]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Takes a wish from one step to the next: made, made again, then taken (EX2); ends what may not rest any more."""
 
 from dataclasses import dataclass, field, replace
+from operator import is_
 from typing import Protocol
 
 from gpt_trader.contracts.ids import ClientOrderId, SignalId
@@ -28,6 +29,10 @@ class Cancels(Protocol):
         ...
 
 
+_Parts = tuple[object, object, object]
+"""What work may follow from: a denial leaves each as it is, and most records are denials."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Making:
     """Its memory is the ledger, so that a restart goes on where it was."""
@@ -37,6 +42,7 @@ class Making:
     verdicts: Verdicts
     orders: Cancels
     _cancelled: frozenset[ClientOrderId] = field(default_factory=frozenset)
+    _idle: _Parts | None = None
 
     async def run(self) -> None:
         """Go on with what is due, for ever."""
@@ -47,7 +53,12 @@ class Making:
                 await self._go_on(maker.signal.signal_id)
 
     def _has_work(self, state: GateState) -> bool:
-        return any(due(state.makers)) or bool(unwanted(state, self.ledger.clock.now()) - self._cancelled)
+        parts = (state.makers, state.approvals, state.causes)
+        if self._idle is not None and all(map(is_, parts, self._idle)):
+            return False
+        has_work = any(due(state.makers)) or bool(unwanted(state, self.ledger.clock.now()) - self._cancelled)
+        self._idle = None if has_work else parts
+        return has_work
 
     def _withdraw(self) -> None:
         found = unwanted(self.ledger.state, self.ledger.clock.now())

@@ -11,6 +11,7 @@ from gpt_trader.contracts.message import Message
 from gpt_trader.contracts.telemetry import Alert, Severity
 from gpt_trader.risk_gate.domain.exposure import at_risk
 from gpt_trader.risk_gate.domain.hints import hint_of
+from gpt_trader.risk_gate.domain.state import GateState
 from gpt_trader.risk_gate.domain.trading_state import phrase, without_expired
 from gpt_trader.risk_gate.domain.views import Standing, account, trading_state
 from gpt_trader.risk_gate.service import metrics
@@ -42,6 +43,8 @@ class Publisher:
     _sequence: int = 0
     _accounted: _Account | None = None
     _account_at: float = 0.0
+    _stated: GateState | None = None
+    _stated_at: float = 0.0
     _may_publish_state: asyncio.Event = field(default_factory=asyncio.Event)
     _status: TradingStatus = TradingStatus.ACTIVE
     _told: dict[_Key, Cause] = field(default_factory=dict)
@@ -54,13 +57,13 @@ class Publisher:
         """Publish for ever."""
         while True:
             try:
-                async with asyncio.timeout(self.every_seconds):
+                async with asyncio.timeout(self._left()):
                     await self.ledger.changed.wait()
             except TimeoutError:
                 lifecycle.heed_cancel()
             self.ledger.changed.clear()
             await self._announce()
-            if self._may_publish_state.is_set() and not self.ledger.halted.is_set():
+            if self._may_publish_state.is_set() and not self.ledger.halted.is_set() and self._is_state_due():
                 await self.publish_state()
             if self._is_account_due():
                 await self._publish_account()
@@ -78,6 +81,7 @@ class Publisher:
     async def publish_state(self) -> None:
         """Publish the trading state, with an alert when it changed."""
         self._sequence += 1
+        self._stated, self._stated_at = self.ledger.state, asyncio.get_running_loop().time()
         now = self.ledger.clock.now()
         journal = self.ledger.journal
         shell = Standing(in_flight=self.ledger.in_flight(), records=journal.sequence, head=journal.head)
@@ -112,6 +116,17 @@ class Publisher:
         for cause in ended:
             since = f"{_where(cause)}: over, held since {cause.since:%H:%M:%S}"
             await self.alarm(Severity.INFO, f"{cause.code}_ended", since, "nothing to do")
+
+    def _left(self) -> float:
+        """Return how long to wait for a change; what could not be told when it was due is tried again after as long."""
+        left = min(self._stated_at, self._account_at) + self.every_seconds - asyncio.get_running_loop().time()
+        return left if left > 0 else self.every_seconds
+
+    def _is_state_due(self) -> bool:
+        """Whether more than the count of records is another one than was told, or it was told long enough ago."""
+        state, told = self.ledger.state, self._stated
+        is_same = told is not None and state.causes is told.causes and state.approvals is told.approvals
+        return not is_same or asyncio.get_running_loop().time() - self._stated_at >= self.every_seconds
 
     def _is_account_due(self) -> bool:
         """Whether the account is another one than was told, or was told long enough ago."""

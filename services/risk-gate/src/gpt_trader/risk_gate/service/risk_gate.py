@@ -70,7 +70,7 @@ class RiskGate:
             self._waiting[product] += 1
             self.waiting_exits.put_nowait(signal)
             return
-        heard = Heard(perf_counter(), _waited(received, self.ledger.clock.wall()))
+        heard = _heard(received, self.ledger.clock.wall())
         with metrics.DECISION_SECONDS.time(), tracing.span("review"):
             await self.verdicts.give(lambda: self._request(signal), heard)
 
@@ -210,9 +210,12 @@ class RiskGate:
         return requested(signal, self.market, ledger.state, ledger.policy, ledger.clock.now())
 
 
-def _waited(received: Received, now: datetime) -> timedelta:
-    """Return how long a signal was on its way since the bus stored it."""
-    return timedelta(0) if received.stored_at is None else now - received.stored_at
+def _heard(received: Received, now: datetime) -> Heard:
+    """Tell when a signal was taken from the socket, and how long it had been on its way since the bus stored it."""
+    at = perf_counter()
+    taken_at = at if received.taken_at is None else received.taken_at
+    waited = timedelta(0) if received.stored_at is None else now - received.stored_at - timedelta(seconds=at - taken_at)
+    return Heard(taken_at, waited)
 
 
 def requested(signal: Signal, market: MarketWatch, state: GateState, policy: Policy, now: datetime) -> Request:

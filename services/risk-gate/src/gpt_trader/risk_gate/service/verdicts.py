@@ -40,7 +40,7 @@ _LONGEST_REFUSAL = 200
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """When a signal was taken up, on the performance counter, and how long before that the bus had stored it."""
+    """When a signal was taken from the socket, on the performance counter, and for how long the bus had it then."""
 
     at: float
     waited: timedelta
@@ -76,12 +76,13 @@ class Verdicts:
             request = await self._previewed(gathered)
             written = write(request, self.ledger.state, self.ledger.policy, self.spelling)
             record = written.record
-            _count(record)
             if is_withheld(record, self.ledger.state, self.ledger.policy):
+                _count(record)
                 self.withheld.add(record)
                 return None
             self.ledger.commit_decision(written)
             spent = {} if heard is None else _timed(heard, self.ledger.journal.synced_in)
+            _count(record)
             with tracing.about(record.decision.decision_id):
                 _tell(record, spent)
                 if record.intent is not None:

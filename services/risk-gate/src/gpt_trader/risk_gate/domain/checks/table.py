@@ -185,21 +185,28 @@ def reported(findings: Findings, checks: tuple[Check, ...]) -> tuple[CheckResult
     return tuple([_result(check, found) for check, found in zip(checks, findings, strict=True)])
 
 
+_OUTCOMES = {
+    (True, False): Outcome.PASSED,
+    (True, True): Outcome.SKIPPED,
+    (False, False): Outcome.FAILED,
+    (False, True): Outcome.FAILED,
+}
+"""By whether the rule holds, and whether it raised."""
+
+
 def _result(check: Check, found: Finding | None) -> CheckResult:
     if found is None or found is UNASKED:
         return check.skipped
     if found is YES:
         return check.passed
     holds, value, limit = found
-    passed = Outcome.SKIPPED if value == RAISED else Outcome.PASSED
-    outcome = passed if holds else Outcome.FAILED
+    outcome = _OUTCOMES[holds, value is RAISED]
     return CheckResult(check.check, check.rule, outcome, written(value), written(limit), check.unit)
 
 
 def is_infrastructure(checks: tuple[CheckResult, ...]) -> bool:
     """Whether something the gate relies on was missing: market data, equity, or a check that raised."""
+    failed = [found for found in checks if found.outcome is Outcome.FAILED]
     return any(
-        found.outcome is Outcome.FAILED
-        and (found.check in INFRASTRUCTURE or found.value == RAISED or found.rule == "equity_is_known")
-        for found in checks
+        found.check in INFRASTRUCTURE or found.value == RAISED or found.rule == "equity_is_known" for found in failed
     )

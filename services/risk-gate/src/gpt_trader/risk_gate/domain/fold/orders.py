@@ -22,19 +22,20 @@ def decided(state: GateState, record: records.DecisionMade) -> GateState:
     """Remember the signal and the verdict; an approval is reserved from this moment."""
     decision = record.decision
     at, product = decision.decided_at, decision.product
+    history = state.history
+    if record.is_infrastructure and decision.verdict is Verdict.DENIED:
+        denials = noted(history.infrastructure_denials, at, product)
+        history = replace(history, infrastructure_denials=denials)
+    if decision.verdict is Verdict.DENIED and is_wish(record.purpose, record.follows):
+        history = replace(history, denials=noted(history.denials, at, decision.signal.strategy))
     state = replace(
         restricted(state, record.raised, at),
         decisions=decision.sequence,
         decision_head=decision.hash,
         signal_ids=state.signal_ids.with_id(wish_of(decision.signal, record.purpose, record.follows)),
         makers=_made(state, record),
+        history=history,
     )
-    if record.is_infrastructure and decision.verdict is Verdict.DENIED:
-        denials = noted(state.history.infrastructure_denials, at, product)
-        state = replace(state, history=replace(state.history, infrastructure_denials=denials))
-    if decision.verdict is Verdict.DENIED and is_wish(record.purpose, record.follows):
-        denials = noted(state.history.denials, at, decision.signal.strategy)
-        state = replace(state, history=replace(state.history, denials=denials))
     if record.preview is not None:
         state = replace(state, preview_failures=state.preview_failures + 1 if record.preview.refusals else 0)
     return state if record.intent is None else _approved(state, record, record.intent)
