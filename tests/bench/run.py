@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -31,6 +32,7 @@ import executing  # noqa: E402 - as above
 import inside  # noqa: E402 - as above
 import kill  # noqa: E402 - as above
 import orjson  # noqa: E402 - as above
+import parts  # noqa: E402 - as above
 import past  # noqa: E402 - as above
 import resources  # noqa: E402 - as above
 import storms  # noqa: E402 - as above
@@ -174,6 +176,15 @@ class Bench:
 
     def deciding(self) -> None:
         """(f): inside the running gate, which shares the machine's cores with all others or has one to itself."""
+        step("deciding in one process, part by part")
+        found = parts.measured(self.extent.reviews // 10)
+        self.raw["deciding_parts"] = {
+            kind: {part: asdict(one) for part, one in of.items()} for kind, of in found.items()
+        }
+        for kind, of in found.items():
+            self.say(Line("f", f"processor time of a decision that is {kind}", str(of[parts.WHOLE])))
+            split = ", ".join(f"{part} {spent:.2f}" for part, spent in parts.shares(of).items())
+            self.say(Line("f", "its parts, medians", f"{split} ms; {_between(of)}"))
         for name, is_apart in (("sharing", False), ("apart", True)):
             if is_apart and len(os.sched_getaffinity(0)) < 2:
                 return
@@ -187,12 +198,18 @@ class Bench:
         found = inside.latency(folder, self.extent.bare_seconds, is_apart=is_apart)
         self.raw[f"deciding_{name}"] = asdict(found)
         others = f"others used {neighbours.share():.0f} % of a core"
-        rate = f"{found.decisions / found.seconds:.0f} signals/s, {found.open_orders} orders open; {others}"
+        rate = f"{found.decisions / found.seconds:.0f} signals/s evenly after {inside.WARM_UP} s of warm-up"
+        rate += (
+            f" (at most {found.late:.0f} ms late, {found.unconfirmed} not confirmed), {found.open_orders} orders open"
+        )
+        rate += f", {found.bus_messages:,.0f} messages/s on the bus; {others}"
         rate += f"; the gate used {found.cpu:.2f} ms of processor a decision, all its work included"
         self.say(Line("f", "the gate has a core to itself" if is_apart else "the gate shares all cores", rate))
         for what, took in (("decision on disk", found.with_disk), ("the same, disk not counted", found.without_disk)):
             self.say(Line("f", f"signal received -> {what}", str(took), "p99 < 2 ms", took.p99 < 2))
+        self.say(Line("f", "of it the wait for the disk", str(found.disk)))
         self.say(Line("f", "signal stored by the bus -> decision on disk", str(found.since_stored)))
+        self.say(Line("f", "signal stored by the bus -> decision stored by the bus", str(found.to_stored)))
 
     def history(self) -> None:
         """(g): the same order on gates with ever more behind them."""
@@ -335,6 +352,10 @@ class Bench:
         path = self.folder / name
         path.mkdir()
         return path
+
+
+def _between(found: Mapping[str, Spread]) -> str:
+    return f"between two of them {parts.TICK} {found[parts.TICK].p50:.3f}, {parts.BOOK} {found[parts.BOOK].p50:.3f} ms"
 
 
 def main() -> None:
