@@ -95,7 +95,7 @@ class Terms:
     mode: Mode = Mode.DEMO
     venue: RealVenue | None = None
     is_real_time: bool = False
-    ticks_per_second: int = 30
+    ticks_per_second: int = 10
     intervals: tuple[str, ...] = ("1m", "5m")
     ready_seconds: float = 60.0
 
