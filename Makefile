@@ -86,7 +86,7 @@ observability-alerts: setup ## make each alert fire once against a real stack, u
 lock: setup ## resolve requirements.lock and each image's lock anew, without addresses
 	@$(UV_LOCK) --group pyproject.toml:dev $(addsuffix /pyproject.toml,$(MEMBERS)) $(NOT_MEMBERS) -o requirements.lock
 	@echo "uv_build setuptools" | tr ' ' '\n' | $(UV_LOCK) --no-annotate --constraint requirements.lock - -o $(LOCKS)/build.txt
-	@for member in $(filter-out services/lab,$(wildcard services/*)); do \
+	@for member in $(wildcard services/*); do \
 	  image=$$(basename $$member | sed 's/^console$$/tools/'); \
 	  $(UV_LOCK) --no-annotate --constraint requirements.lock $$member/pyproject.toml $(NOT_MEMBERS) \
 	    -o $(LOCKS)/$$image.txt; done

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-ALL=(market-data strategy risk-gate executor learning exchange-sim tools)
+ALL=(market-data strategy risk-gate executor learning lab exchange-sim tools)
 ENGINE=${IMAGES_ENGINE:-auto}
 PREFIX=${IMAGES_PREFIX:-gpt-trader}
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
@@ -48,13 +48,17 @@ SERVICES=("${@:-${ALL[@]}}")
 COUNT=0
 for SERVICE in "${SERVICES[@]}"; do
   COUNT=$((COUNT + 1))
-  case $SERVICE in tools) MEMBER=console ;; *) MEMBER=$SERVICE ;; esac
+  MEMBER=$SERVICE WITH="" SOURCES=one
+  case $SERVICE in
+    tools) MEMBER=console ;;
+    lab) WITH="strategy risk-gate executor learning" SOURCES=all ;;  # it runs what they decide
+  esac
   NAME=$PREFIX/$SERVICE:$TAG
   STARTED=$SECONDS
   echo "[$COUNT/${#SERVICES[@]}] $NAME with $ENGINE on $BASE_IMAGE ..."
   # shellcheck disable=SC2086 - IMAGES_ARGS holds several words
   "${BUILD[@]}" --quiet --file deploy/docker/Dockerfile --tag "$NAME" \
-    --build-arg SERVICE="$SERVICE" --build-arg MEMBER="$MEMBER" \
+    --build-arg SERVICE="$SERVICE" --build-arg MEMBER="$MEMBER" --build-arg WITH="$WITH" --build-arg SOURCES=$SOURCES \
     --build-arg BASE_IMAGE="$BASE_IMAGE" --build-arg BUILD_IMAGE="$BUILD_IMAGE" \
     --build-arg VERSION="$VERSION" --build-arg REVISION="$REVISION" --build-arg SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
     ${IMAGES_ARGS:-} . > /dev/null

@@ -77,6 +77,10 @@ _INSTALLS: Mapping[str, tuple[str, str]] = {
         "prod-live",
         "values-prod.yaml. The venue has no fixed addresses: port 443 outside private networks, for two pods.",
     ),
+    "Workers for the lab, by KEDA": (
+        "lab",
+        "values-lab.yaml, here on the demo. What it adds: the workers reach the bus, and KEDA its monitoring.",
+    ),
     "Real venue, bus and store outside, traces on": (
         "external",
         "The addresses are examples of `nats.external.cidrs` and `redis.external.cidrs`.",

@@ -40,6 +40,10 @@ PROFILES: Mapping[str, tuple[str | None, Json]] = {
     "prod-live": ("prod", {**LIVE, "marketData": {"shards": 3}, "strategy": {"shards": 2}}),
     "external": ("paper", {**DRY_RUN, **EXTERNAL}),
     "paper-external": ("paper", EXTERNAL),
+    "lab": ("lab", {}),
+    "lab-hpa": ("prod", {**LIVE, "lab": {"autoscaling": {"enabled": True}}}),
+    "lab-external": ("lab", {**EXTERNAL, "mode": "paper"}),
+    "lab-fixed": ("canary", {**KEY, "lab": {"workers": 2}}),
 }
 """Each values file as it is meant to be installed: the file, and what an operator adds on the command line."""
 
@@ -149,6 +153,11 @@ def variables_of(container: Json) -> set[str]:
 def of_kind(objects: list[Json], kind: str) -> list[Json]:
     """Find the objects of a kind."""
     return [one for one in objects if one["kind"] == kind]
+
+
+def home_of(service: str) -> str:
+    """Name a profile in which a service runs: the lab is in none by default."""
+    return "lab" if service == "lab" else "defaults"
 
 
 def configuration(objects: list[Json], service: str) -> Json:

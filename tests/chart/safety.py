@@ -12,7 +12,9 @@ Rule = Callable[[list[Json]], list[str]]
 BUS = "nats"
 DNS = "(kubernetes.io/metadata.name=kube-system, k8s-app=kube-dns)"
 MONITORING = "(kubernetes.io/metadata.name=monitoring)"
-SERVICES = ("risk-gate", "executor", "market-data", "strategy", "learning")
+SERVICES = ("risk-gate", "executor", "market-data", "strategy", "learning", "lab")
+KEDA = "(kubernetes.io/metadata.name=keda)"
+_SCALED = ("ScaledObject", "ScaledJob")
 _SECRET_TEXT = re.compile(r"PRIVATE KEY|\bSU[A-Z2-7]{56}\b|://[^/\s@]+@")
 
 
@@ -199,10 +201,17 @@ def state_outlives_its_pod(objects: list[Json]) -> list[str]:
 
 
 def nothing_scales_what_must_be_one(objects: list[Json]) -> list[str]:
-    return [
-        f"{one['kind']} {one['metadata']['name']}"
+    """Only workers that share a queue are as many as somebody likes: an autoscaler names them, and they no number."""
+    scalers = [one for one in objects if one["kind"] in {"HorizontalPodAutoscaler", "VerticalPodAutoscaler", *_SCALED}]
+    lab = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{NAME}-lab"}
+    fixed = {
+        one["metadata"]["name"]
         for one in objects
-        if one["kind"] in {"HorizontalPodAutoscaler", "VerticalPodAutoscaler", "ScaledObject"}
+        if one["kind"] in {"Deployment", "StatefulSet"} and "replicas" in one["spec"]
+    }
+    wrong = [one for one in scalers if one.get("spec", {}).get("scaleTargetRef") != lab or lab["name"] in fixed]
+    return [f"{one['kind']} {one['metadata']['name']}" for one in wrong] + [
+        f"{len(scalers)} autoscalers" for _ in scalers[1:]
     ]
 
 
@@ -321,6 +330,7 @@ def nobody_reaches_more_than_listed(objects: list[Json]) -> list[str]:
         "executor": {(BUS, "4222/TCP"), ("risk-gate", "8443/TCP")},
         "strategy": {(BUS, "4222/TCP")},
         "learning": {(BUS, "4222/TCP")},
+        "lab": {(BUS, "4222/TCP")},
         "provision": {(BUS, "4222/TCP")},
         "test-bus": {(BUS, "4222/TCP")},
         "test-order": {(BUS, "4222/TCP")},
@@ -342,7 +352,9 @@ def nobody_reaches_more_than_listed(objects: list[Json]) -> list[str]:
 
 
 def only_named_peers_come_in(objects: list[Json]) -> list[str]:
-    """From outside the release nothing comes in but the scrape of metrics."""
+    """From outside the release nothing comes in but the scrape of metrics, and KEDA's question where it is wanted."""
+    asks = {(KEDA, BUS, "8222/TCP")} if of_kind(objects, "ScaledObject") else set()
+    outside = asks | {(MONITORING, pod.component, "8080/TCP") for pod in pods(objects)}
     asked_for_prices = [("market-data", "8443/TCP")] if mode_of(objects) == "demo" else []
     allowed = {
         "redis": {("risk-gate", "6379/TCP")},
@@ -352,7 +364,7 @@ def only_named_peers_come_in(objects: list[Json]) -> list[str]:
     return [
         f"{edge.source} may reach {edge.peer}:{edge.port}"
         for edge in sorted(permitted(objects))
-        if (edge.source.startswith("(") and (edge.source, edge.port) != (MONITORING, "8080/TCP"))
+        if (edge.source.startswith("(") and (edge.source, edge.peer, edge.port) not in outside)
         or (
             edge.peer in allowed
             and not edge.source.startswith("(")
@@ -390,7 +402,8 @@ def two_never_publish_as_one(objects: list[Json]) -> list[str]:
     return [
         f"{one['metadata']['name']}: {one['spec'].get('strategy')}"
         for one in of_kind(objects, "Deployment")
-        if one["spec"].get("strategy") != {"type": "Recreate"} or one["spec"]["replicas"] != 1
+        if one["metadata"]["name"] != f"{NAME}-lab"  # which publish what they made of a piece, whoever of them had it
+        if one["spec"].get("strategy") != {"type": "Recreate"} or one["spec"].get("replicas") != 1
     ]
 
 

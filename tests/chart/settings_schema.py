@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import yaml
-from rendered import CHART, PROFILES, Json, configuration, rendered
+from rendered import CHART, PROFILES, Json, configuration, of_kind, rendered
 
 from gpt_trader.executor.settings import ExecutorSettings
+from gpt_trader.lab.settings import LabSettings
 from gpt_trader.learning.settings import Settings as LearningSettings
 from gpt_trader.market_data.settings import MarketDataSettings
 from gpt_trader.risk_gate.settings import RiskGateSettings
@@ -23,6 +24,7 @@ MODELS: Mapping[str, type[ServiceSettings]] = {
     "market-data": MarketDataSettings,
     "strategy": StrategySettings,
     "learning": LearningSettings,
+    "lab": LabSettings,
 }
 SECTIONS = {"risk-gate": "riskGate", "market-data": "marketData"}
 """Names in the values, where they differ."""
@@ -49,14 +51,23 @@ WITHHELD: Mapping[str, Mapping[str, str]] = {
         "record_dir": "the pod has no volume: inputs are recorded on one machine only",
     },
     "learning": _ELSEWHERE,
+    "lab": _ELSEWHERE,
 }
 """What no value reaches, with the reason."""
+
+
+def running(profile: str) -> list[str]:
+    """Name the services that a profile installs."""
+    maps = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in of_kind(rendered(profile), "ConfigMap")}
+    return [service for service in MODELS if service in maps]
 
 
 def said_by_the_chart(service: str) -> set[str]:
     """Name what a profile of the chart tells a service, in any install."""
     found: set[str] = set()
     for profile in PROFILES:
+        if service not in running(profile):
+            continue
         told = yaml.safe_load(configuration(rendered(profile), service)["app.yaml"])
         found |= {*told["runtime"], *told[service]}
     return found

@@ -11,8 +11,8 @@ from pathlib import Path, PurePath
 import pytest
 import yaml
 from documents import BUS, STORE, bus_conf, store_conf
-from rendered import CHART, PROFILES, Json, Pod, configuration, of_kind, pods, rendered
-from settings_schema import MODELS, SCHEMA, SECTIONS, WITHHELD, choosable, said_by_the_chart, schema_text
+from rendered import CHART, PROFILES, Json, Pod, configuration, home_of, of_kind, pods, rendered
+from settings_schema import MODELS, SCHEMA, SECTIONS, WITHHELD, choosable, running, said_by_the_chart, schema_text
 
 from gpt_trader.console.cluster.credentials import Installation, completed, secret_names
 from gpt_trader.exchange_sim.settings import Settings, parse
@@ -41,12 +41,14 @@ def read_as_the_pod_does(
         monkeypatch.setenv(variable["name"], ORIGIN)
     profile = folder / "app.yaml"
     profile.write_text(configuration(objects, service)["app.yaml"])
-    arguments = [str(profile) if word == "/etc/gpt-trader/app.yaml" else word for word in container["args"]]
+    words = container["args"][1:] if service == "lab" else container["args"]  # it is a command among others
+    arguments = [str(profile) if word == "/etc/gpt-trader/app.yaml" else word for word in words]
     return read(MODELS[service], service=service, argv=arguments)
 
 
-@pytest.mark.parametrize("service", MODELS)
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("profile", "service"), [(profile, service) for profile in PROFILES for service in running(profile)]
+)
 def test_a_service_takes_what_it_is_told(
     profile: str, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +61,7 @@ def test_a_service_takes_what_it_is_told(
 def test_a_setting_that_was_renamed_in_code_is_refused_here(
     service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects = rendered("defaults")
+    objects = rendered(home_of(service))
     own = configuration(objects, service)
     sections = yaml.safe_load(own["app.yaml"])
     name = next(iter(sections[service]))
@@ -72,7 +74,7 @@ def test_a_setting_that_was_renamed_in_code_is_refused_here(
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_file_that_a_service_is_told_of_is_mounted(profile: str) -> None:
     objects = rendered(profile)
-    for service in MODELS:
+    for service in running(profile):
         container = pod_named(objects, service).spec["containers"][0]
         told = yaml.safe_load(configuration(objects, service)["app.yaml"])
         mounts = [PurePath(one["mountPath"]) for one in container["volumeMounts"]]
@@ -224,7 +226,7 @@ def test_every_setting_that_can_be_chosen_arrives(
     section = SECTIONS.get(service, service)
 
     settings = read_as_the_pod_does(
-        rendered("defaults", {section: {"settings": chosen}}), service, tmp_path, monkeypatch
+        rendered(home_of(service), {section: {"settings": chosen}}), service, tmp_path, monkeypatch
     )
 
     told = settings.model_dump()

@@ -10,12 +10,30 @@ import kubernetes_validate
 import pytest
 import yaml
 from network import permitted
-from rendered import CHART, LIVE, NAME, PROFILES, ROOT, Json, of_kind, pods, rendered, secrets_of, templates, values_of
-from safety import MONITORING
+from rendered import (
+    CHART,
+    LIVE,
+    NAME,
+    PROFILES,
+    ROOT,
+    Json,
+    configuration,
+    home_of,
+    of_kind,
+    pods,
+    rendered,
+    secrets_of,
+    templates,
+    values_of,
+)
+from safety import KEDA, MONITORING
+
+from gpt_trader.contracts.subjects import DURABLES, Zone
+from gpt_trader.runtime.infrastructure.nats_config import account_name
 
 CRDS = ROOT / "tests/chart/crds"
 LOWEST, HIGHEST = "1.25", "1.37"
-FOREIGN = {"PodMonitor", "PrometheusRule", "ExternalSecret"}
+FOREIGN = {"PodMonitor", "PrometheusRule", "ExternalSecret", "ScaledObject"}
 """Kinds of operators; Kubernetes has no schema for them."""
 
 
@@ -54,6 +72,8 @@ def test_the_operators_take_every_object_of_theirs() -> None:
     ("PodMonitor", lambda spec: spec.pop("selector")),
     ("PrometheusRule", lambda spec: spec["groups"][0]["rules"][0].pop("expr")),
     ("ExternalSecret", lambda spec: spec["dataFrom"][0].update(extract={"keys": "a"})),
+    ("ScaledObject", lambda spec: spec.update(minReplicas=0)),
+    ("ScaledObject", lambda spec: spec["triggers"][0]["metadata"].update(lagThreshold=2)),
 ])  # fmt: skip
 def test_the_operators_schemas_refuse_a_sabotage(kind: str, sabotage: Callable[[Json], object]) -> None:
     one = next(one for profile in PROFILES for one in rendered(profile) if one["kind"] == kind)
@@ -135,11 +155,55 @@ def test_each_shard_knows_its_place(service: str, count: int) -> None:
     ({"products": [{"id": "BTC-USD", "tier": "T2"}]}, "market-data"),
     ({"strategy": {"signalTtlSeconds": 31}}, "strategy"),
     ({"learning": {"batchSeconds": 61}}, "learning"),
+    ({"lab": {"pieceSeconds": 61}}, "lab"),
 ])  # fmt: skip
 def test_a_changed_setting_restarts_its_service_and_no_other(value: Json, component: str) -> None:
-    before, after = checksums(rendered("defaults")), checksums(rendered("defaults", value))
+    home = home_of(component)
+    before, after = checksums(rendered(home)), checksums(rendered(home, value))
 
     assert {name for name in before if before[name] != after[name]} == {component}
+
+
+def test_without_workers_nothing_of_the_lab_is_installed_but_its_credential() -> None:
+    named = [one["metadata"]["name"] for one in rendered("defaults") if one["metadata"]["name"] == f"{NAME}-lab"]
+    (role,) = of_kind(rendered("defaults"), "Role")
+
+    assert named == []
+    assert f"{NAME}-bus-lab" in role["rules"][1]["resourceNames"], "the bus server knows its public key from the start"
+
+
+@pytest.mark.parametrize(("profile", "kind", "replicas"), [
+    ("lab-fixed", None, 2), ("lab-hpa", "HorizontalPodAutoscaler", None), ("lab", "ScaledObject", None),
+    ("lab-external", "ScaledObject", None),
+])  # fmt: skip
+def test_the_number_of_workers_is_said_once(profile: str, kind: str | None, replicas: int | None) -> None:
+    objects = rendered(profile)
+    (workers,) = (one for one in of_kind(objects, "Deployment") if one["metadata"]["name"] == f"{NAME}-lab")
+    scalers = [one["kind"] for one in objects if one["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"}]
+
+    assert workers["spec"].get("replicas") == replicas
+    assert scalers == ([] if kind is None else [kind])
+    assert yaml.safe_load(configuration(objects, "lab")["app.yaml"])["lab"] == {"piece_seconds": 1800}
+
+
+def test_keda_asks_for_the_consumer_that_the_workers_read() -> None:
+    (durable,) = (one for one in DURABLES if one.zone is Zone.LAB)
+    asked = {
+        profile: of_kind(rendered(profile), "ScaledObject")[0]["spec"]["triggers"][0]["metadata"]
+        for profile in ("lab", "lab-external")
+    }
+
+    assert asked["lab"] == {
+        "natsServerMonitoringEndpoint": f"{NAME}-nats.trading.svc:8222",
+        "useHttps": "false",
+        "account": account_name(Zone.GATE),
+        "stream": durable.stream,
+        "consumer": durable.name,
+        "lagThreshold": "2",
+    }
+    assert asked["lab-external"] == {**asked["lab"], "natsServerMonitoringEndpoint": "bus.example:8222"}
+    questions = {edge for edge in permitted(rendered("lab")) if edge.source == KEDA}
+    assert [(edge.peer, edge.port) for edge in questions] == [("nats", "8222/TCP")]
 
 
 def test_a_rotation_restarts_every_pod_that_reads_a_secret_of_ours() -> None:

@@ -111,6 +111,7 @@ def peer(component: str) -> Json:
 
 ANYWHERE = {"ipBlock": {"cidr": "0.0.0.0/0"}}
 EVERY_NAMESPACE = {"namespaceSelector": {}}
+KEDA = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
 
 SABOTAGES: list[tuple[Rule, str, Sabotage]] = [
     (safety.only_the_gate_sees_its_secrets, "executor mounts the gate's Secret", mounting("executor", f"{NAME}-gate")),
@@ -165,6 +166,9 @@ SABOTAGES: list[tuple[Rule, str, Sabotage]] = [
         o, "PersistentVolumeClaim")[0]["metadata"].pop("annotations")),
     (safety.nothing_scales_what_must_be_one, "an autoscaler of the gate", lambda o: o.append(
         {"kind": "HorizontalPodAutoscaler", "metadata": {"name": f"{NAME}-risk-gate"}})),
+    (safety.nothing_scales_what_must_be_one, "an autoscaler of the strategy, by KEDA", lambda o: o.append(
+        {"kind": "ScaledObject", "metadata": {"name": f"{NAME}-strategy"}, "spec": {"scaleTargetRef": {
+            "apiVersion": "apps/v1", "kind": "Deployment", "name": f"{NAME}-strategy"}}})),
     (safety.no_object_carries_a_secret, "a password in an address", told("risk-gate", "nats://", "nats://u:p@")),
     (safety.only_named_peers_come_in, "from everybody, said with an empty list", lambda o: policy(
         o, "nats")["spec"]["ingress"].append({"from": [], "ports": [{"port": 4222, "protocol": "TCP"}]})),
@@ -236,7 +240,30 @@ IN_PAPER: list[tuple[Rule, str, Sabotage]] = [
 ]  # fmt: skip
 
 
-BROKEN = [("defaults", *row) for row in SABOTAGES] + [("paper", *row) for row in IN_PAPER]
+WITH_WORKERS: list[tuple[Rule, str, Sabotage]] = [
+    (safety.each_zone_has_its_own_seed, "a worker has the operator's seed", mounting("lab", f"{NAME}-bus-operator")),
+    (safety.only_the_gate_sees_its_secrets, "a worker mounts the venue key", mounting("lab", f"{NAME}-venue-key")),
+    (safety.nothing_scales_what_must_be_one, "the workers' autoscaler looks at the gate", lambda o: of_kind(
+        o, "ScaledObject")[0]["spec"]["scaleTargetRef"].update(name=f"{NAME}-risk-gate")),
+    (safety.nothing_scales_what_must_be_one, "a number beside the autoscaler", lambda o: workload(
+        o, "lab")["spec"].update(replicas=1)),
+    (safety.nothing_scales_what_must_be_one, "two autoscalers", lambda o: o.append(of_kind(o, "ScaledObject")[0])),
+    (safety.nobody_reaches_more_than_listed, "a worker reaches the egress", both(
+        reaching("lab", peer("risk-gate"), 8443), letting_in("risk-gate", peer("lab"), 8443))),
+    (safety.only_gate_and_market_data_reach_the_venue, "a worker reaches anywhere", reaching("lab", ANYWHERE)),
+    (safety.only_named_peers_come_in, "KEDA speaks on the bus", letting_in("nats", KEDA, 4222)),
+    (safety.only_named_peers_come_in, "KEDA's question is let in unasked", both(
+        removed("ScaledObject", f"{NAME}-lab"))),
+    (safety.no_probe_restarts_for_the_venues_sake, "alive means ready", lambda o: container(o, "lab").update(
+        livenessProbe=container(o, "lab")["readinessProbe"])),
+]  # fmt: skip
+
+
+BROKEN = [
+    *(("defaults", *row) for row in SABOTAGES),
+    *(("paper", *row) for row in IN_PAPER),
+    *(("lab", *row) for row in WITH_WORKERS),
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

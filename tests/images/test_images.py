@@ -10,7 +10,7 @@ import pytest
 from containers import ON_THE_BUS, ROOT, VERSION, Installation, Running, image
 from packaging.requirements import Requirement
 
-SERVICES = (*ON_THE_BUS, "exchange-sim", "tools")
+SERVICES = (*ON_THE_BUS, "lab", "exchange-sim", "tools")
 LISTENING = (*ON_THE_BUS, "exchange-sim")
 _INVENTORY = """
 import json, platform, importlib.metadata as m
@@ -35,7 +35,9 @@ def test_an_image_holds_its_own_dependencies_and_nothing_else(engine: docker.Doc
 
     ours = {name for name in held if name.startswith("gpt-trader-")}
 
-    assert ours == {"gpt-trader-contracts", "gpt-trader-runtime", f"gpt-trader-{_member(service)}"}
+    carried = {"strategy", "risk-gate", "executor", "learning"} if service == "lab" else set()
+    members = {"contracts", "runtime", _member(service), *carried}
+    assert ours == {f"gpt-trader-{member}" for member in members}
     assert {name: f"=={version}" for name, version in held.items() if name not in ours} == locked(
         service, inventory["python"]
     )

@@ -107,6 +107,33 @@ def test_helm_test_passes(release: Release) -> None:
     assert "can not publish" in answer["logs"]
 
 
+def test_a_worker_runs_storms_from_the_queue(release: Release) -> None:
+    """As docs/services/lab.md says: submitted through a port-forward, with the report of a run on this machine."""
+    started = time.monotonic()
+    release.upgrade({"lab": {"workers": 1}})
+    release.until("the worker is ready", lambda: release.is_ready("lab"), 120)
+    release.figures["lab_upgrade_to_worker_ready"] = time.monotonic() - started
+
+    with release.forwarded(f"service/{NAME}-nats", 4222) as port:
+        bus = ("--nats-url", f"nats://127.0.0.1:{port}", "--nats-seed-file", str(release.operator_seed()))
+        started = time.monotonic()
+        there = storm("--seeds", "20", "--on-bus", *bus)
+        release.figures["lab_20_seeds"] = time.monotonic() - started
+
+    assert there == storm("--seeds", "20")
+    assert there["seeds"] == 20
+    release.upgrade({})
+    release.until("the worker is gone", lambda: not release.is_ready("lab"), 60)
+
+
+def storm(*words: str) -> dict[str, Any]:
+    argv = [sys.executable, "-m", "gpt_trader.lab", "storm", "--json", *words]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return {name: value for name, value in found.items() if name not in {"seconds", "schedules_per_second"}}
+
+
 def test_only_the_gate_mounts_the_gates_secrets_and_nobody_has_a_token(release: Release) -> None:
     pods = release.objects("pods", "-l", OURS)
     mounted = {

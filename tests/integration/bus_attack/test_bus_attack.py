@@ -19,7 +19,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from gpt_trader.contracts.subjects import DURABLES, ROUTES, STREAMS, Zone
+from gpt_trader.contracts.subjects import ALERTING, ALERTS, DURABLES, HISTORY, ROUTES, STREAMS, Zone
 from gpt_trader.runtime.bus import PublishRefused, connect
 from gpt_trader.runtime.bus.link import inbox_prefix
 from gpt_trader.runtime.infrastructure import keys, nats_config, servers
@@ -27,6 +27,7 @@ from gpt_trader.runtime.infrastructure.provision import provision
 
 ATTACKERS = [zone for zone in Zone if zone is not Zone.GATE]
 EVIL = "EVIL"
+NOBODY_THERE = "503"
 
 
 def concrete(pattern: str) -> str:
@@ -35,6 +36,7 @@ def concrete(pattern: str) -> str:
 
 TARGETS = [
     *(concrete(route.pattern) for route in ROUTES),
+    concrete(ALERTS),
     *(f"control.{command}" for command in ("kill", "reset", "resume", "flatten")),
     *(f"pub.{concrete(route.pattern)}" for route in ROUTES),
 ]
@@ -43,7 +45,7 @@ TARGETS = [
 def is_own(zone: Zone, subject: str) -> bool:
     plain = subject.removeprefix("pub.")
     if plain.startswith("alerts."):
-        return True
+        return zone in ALERTING
     for route in ROUTES:
         head = route.pattern.removesuffix(">")
         if plain == route.pattern or (head.endswith(".") and plain.startswith(head)):
@@ -275,6 +277,8 @@ def administration() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"$JS.API.STREAM.MSG.DELETE.{stream}", {"seq": 1}
         yield f"$JS.API.STREAM.MSG.GET.{stream}", {"seq": 1}
         yield f"$JS.API.CONSUMER.LIST.{stream}", {}
+    for action in ("DELETE", "UPDATE", "INFO", "SNAPSHOT"):
+        yield f"$JS.API.STREAM.{action}.LAB_WORK", {}
     for held in DURABLES:
         yield f"$JS.API.CONSUMER.DELETE.{held.stream}.{held.name}", {}
         yield f"$JS.API.CONSUMER.PAUSE.{held.stream}.{held.name}", {"pause_until": "2099-01-01T00:00:00Z"}
@@ -296,6 +300,8 @@ async def test_nobody_outside_can_make_change_or_inspect_anything_on_the_server(
         inbox = attacker.client.new_inbox()
         await attacker.client.subscribe(inbox, cb=attacker.on_message)
         requests = list(administration())
+        foreign = [stream.name for stream in STREAMS if stream.name not in HISTORY[zone]]
+        requests += [(f"$JS.API.DIRECT.GET.{stream}", {"last_by_subj": ">"}) for stream in foreign]
         for subject, body in requests:
             await attacker.client.publish(subject, json.dumps(body).encode(), reply=inbox)
         await attacker.client.publish("x.evil", b"evil")
@@ -306,6 +312,8 @@ async def test_nobody_outside_can_make_change_or_inspect_anything_on_the_server(
 
         answers = [json.loads(message.data) for message in attacker.seen if message.data]
         assert [answer for answer in answers if "error" not in answer] == []
+        statuses = {message.headers["Status"] for message in attacker.seen if "Status" in (message.headers or {})}
+        assert statuses <= {NOBODY_THERE}
         await assert_nothing_was_breached(attacked, zone, eyes)
         if attacked.has_permission_lists:
             assert answers == []
@@ -443,7 +451,8 @@ async def test_a_kill_needs_only_the_operator_and_the_bus(generated: Site) -> No
         for payload in (b"", b"now", b"\xff\x00\xfe", b'{"reason":"x"}' * 150):
             await operator.client.publish("control.kill", payload)
         await operator.client.flush()
-        hear = {own.zone: 0 if own.zone is Zone.EXCHANGE else 4 for own in eyes}  # the paper venue hears prices alone
+        deaf = {Zone.EXCHANGE, Zone.LAB}  # the paper venue hears prices alone, and a lab its work
+        hear = {own.zone: 0 if own.zone in deaf else 4 for own in eyes}
         await waited(lambda: all(len(own.seen) >= hear[own.zone] for own in eyes))
         await asyncio.sleep(0.3)
 

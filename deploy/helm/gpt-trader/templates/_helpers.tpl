@@ -123,6 +123,16 @@ prometheus.io/path: /metrics
 {{- if has .Values.mode (list "demo" "paper") -}}true{{- end -}}
 {{- end -}}
 
+{{/* Whether there are workers, or an autoscaler that makes some; empty = no. */}}
+{{- define "gpt-trader.hasLab" -}}
+{{- if or .Values.lab.autoscaling.enabled (gt (int .Values.lab.workers) 0) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Whether KEDA must be able to ask the bus in the cluster; empty = no. */}}
+{{- define "gpt-trader.kedaAsks" -}}
+{{- if and .Values.lab.autoscaling.enabled (eq .Values.lab.autoscaling.kind "keda") (not .Values.nats.external.url) -}}true{{- end -}}
+{{- end -}}
+
 {{/* Whose orders and balances a journal is about: the demo's are in another time than paper's. */}}
 {{- define "gpt-trader.venueKind" -}}
 {{ get (dict "demo" "simulated" "paper" "paper") .Values.mode | default "real" }}

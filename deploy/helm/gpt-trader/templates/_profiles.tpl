@@ -109,6 +109,15 @@ learning:
   {{- end }}
 {{- end -}}
 
+{{- define "gpt-trader.profile.lab" -}}
+{{ include "gpt-trader.profile.runtime" . }}
+lab:
+  piece_seconds: {{ .Values.lab.pieceSeconds }}
+  {{- with .Values.lab.settings }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
 {{- define "gpt-trader.universe" -}}
 products:
 {{- range .Values.products }}

@@ -62,6 +62,16 @@
 {{- if and $v.redis.external.url (not $v.redis.external.cidrs) $v.networkPolicy.enabled -}}
 {{- fail "redis.external.url needs redis.external.cidrs (its addresses), or the NetworkPolicies would cut it off." -}}
 {{- end -}}
+{{- $scaling := $v.lab.autoscaling -}}
+{{- if and $scaling.enabled (gt (int $v.lab.workers) 0) -}}
+{{- fail (printf "lab.workers is %d beside lab.autoscaling.enabled: one of the two says how many there are. Leave lab.workers 0, and say min and max." (int $v.lab.workers)) -}}
+{{- end -}}
+{{- if and $scaling.enabled (gt (int $scaling.min) (int $scaling.max)) -}}
+{{- fail (printf "lab.autoscaling.min is %d and max is %d: no number of workers is both." (int $scaling.min) (int $scaling.max)) -}}
+{{- end -}}
+{{- if and $scaling.enabled (eq $scaling.kind "hpa") (eq (int $scaling.min) 0) -}}
+{{- fail "lab.autoscaling.min is 0: a HorizontalPodAutoscaler can't start the first worker, for nobody's processor is loaded then. Use kind: keda, or min: 1." -}}
+{{- end -}}
 {{- $listed := list -}}
 {{- range $v.products -}}{{- $listed = append $listed .id -}}{{- end -}}
 {{- range $v.strategy.strategies -}}

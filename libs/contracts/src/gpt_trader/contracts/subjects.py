@@ -19,6 +19,8 @@ class Zone(StrEnum):
     LEARNING = "learning"
     EXCHANGE = "exchange-sim"
     """The paper venue: it hears the prices of the real one, and publishes nothing."""
+    LAB = "lab"
+    """Workers that try the code out: they take work and give results, and neither hear nor say anything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Route:
 class Stream:
     """How a stream is kept. `discard_new`: full means that publishing fails, never that history is dropped.
 
-    `per_subject` bounds what moves fast, so that it can't push out what is kept for long.
+    `per_subject` bounds what moves fast, so that it can't push out what is kept for long. `is_queue`: a message leaves
+    when one reader has acknowledged it, or when who put it there takes it back.
     """
 
     name: str
@@ -44,11 +47,15 @@ class Stream:
     discard_new: bool
     duplicate_window: timedelta = timedelta(minutes=2)
     per_subject: int | None = None
+    is_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durable:
-    """A consumer that is made at deployment; services bind to it and can make none themselves."""
+    """A consumer that is made at deployment; services bind to it and can make none themselves.
+
+    `is_shared`: many processes take turns, each holds one message and says so for as long as it works on it.
+    """
 
     stream: str
     name: str
@@ -56,11 +63,14 @@ class Durable:
     filters: tuple[str, ...]
     max_ack_pending: int
     ack_wait: timedelta = timedelta(seconds=10)
+    is_shared: bool = False
 
 
-_ALL = frozenset(Zone) - {Zone.EXCHANGE}
-SERVICES = tuple(zone for zone in Zone if zone not in {Zone.OPERATOR, Zone.EXCHANGE})
+_ALL = frozenset(Zone) - {Zone.EXCHANGE, Zone.LAB}
+"""Who takes part in trading."""
+SERVICES = tuple(zone for zone in Zone if zone in _ALL - {Zone.OPERATOR})
 """The zones whose heartbeats an operator waits for."""
+ALERTING = frozenset(Zone) - {Zone.LAB}
 _MB = 1024 * 1024
 
 
@@ -92,9 +102,11 @@ ROUTES: tuple[Route, ...] = (
     _route("proposals.>", Zone.LEARNING, frozenset({Zone.OPERATOR, Zone.GATE}), "PROPOSALS"),
     _route("approvals.>", Zone.OPERATOR, frozenset({Zone.LEARNING, Zone.GATE}), "PROPOSALS"),
     _route("parameters.>", Zone.GATE, _WATCHERS | {Zone.STRATEGY}, "PROPOSALS"),
+    _route("lab.work.>", Zone.OPERATOR, frozenset({Zone.LAB}), "LAB_WORK"),
+    _route("lab.results.>", Zone.LAB, frozenset({Zone.OPERATOR}), "LAB_RESULTS"),
     *(_route(f"heartbeats.{zone}", zone, frozenset({Zone.OPERATOR, Zone.GATE}), None) for zone in sorted(_ALL)),
 )
-"""Alerts are listed apart (`ALERTS`): every zone publishes them, which no other subject allows."""
+"""Alerts are listed apart (`ALERTS`): all `ALERTING` zones publish them, which no other subject allows."""
 
 ALERTS = "alerts.>"
 REPUBLISHED = "pub."
@@ -113,6 +125,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream(name="CONTROL", max_age=None, max_bytes=16 * _MB, discard_new=False),
     Stream(name="PROPOSALS", max_age=None, max_bytes=16 * _MB, discard_new=True),
     Stream(name="ALERTS", max_age=timedelta(days=30), max_bytes=16 * _MB, discard_new=False),
+    Stream(name="LAB_WORK", max_age=timedelta(days=1), max_bytes=16 * _MB, discard_new=True, is_queue=True),
+    Stream(name="LAB_RESULTS", max_age=timedelta(days=1), max_bytes=64 * _MB, discard_new=False),
 )
 
 DURABLES: tuple[Durable, ...] = (
@@ -124,6 +138,7 @@ DURABLES: tuple[Durable, ...] = (
     Durable(stream="DECISIONS", name="learning", zone=Zone.LEARNING, filters=("decisions.>",), max_ack_pending=512),
     Durable(stream="ORDERS", name="learning", zone=Zone.LEARNING, filters=("orders.>",), max_ack_pending=512),
     Durable(stream="FILLS", name="learning", zone=Zone.LEARNING, filters=("fills.>",), max_ack_pending=512),
+    Durable(stream="LAB_WORK", name="lab", zone=Zone.LAB, filters=("lab.work.>",), max_ack_pending=256, is_shared=True),
 )
 
 HISTORY: dict[Zone, frozenset[str]] = {
@@ -134,11 +149,15 @@ HISTORY: dict[Zone, frozenset[str]] = {
     Zone.LEARNING: frozenset({"MARKET", "BOOKS", "DECISIONS", "FILLS", "ORDERS", "SIGNALS", "STATE"}),
     Zone.MARKET_DATA: frozenset({"MARKET", "BOOKS", "CONTROL"}),
     Zone.EXCHANGE: frozenset({"BOOKS"}),
+    Zone.LAB: frozenset(),
 }
 """Which streams a zone may read back (stateless reads; nothing can be created or changed with them)."""
 
 RECORDS = ("INTENTS", "ORDERS", "FILLS")
 """Streams of the order's path: full, they take no more, so the gate may ask how full they are."""
+
+QUEUES = tuple(stream.name for stream in STREAMS if stream.is_queue)
+"""Streams from which the operator may take back what nobody has taken yet."""
 
 
 def ticks(product: str) -> str:
@@ -231,6 +250,16 @@ def proposals(proposal_id: str) -> str:
 def approvals(proposal_id: str) -> str:
     """Subject of the operator's verdict on one proposal."""
     return f"approvals.{proposal_id}"
+
+
+def lab_work(campaign: str, piece: int | str) -> str:
+    """Subject of one piece of a campaign's work; `*` is all of them."""
+    return f"lab.work.{campaign}.{piece}"
+
+
+def lab_results(campaign: str, piece: int | str) -> str:
+    """Subject of what became of one piece; `*` is all of them."""
+    return f"lab.results.{campaign}.{piece}"
 
 
 def heartbeats(service: str) -> str:

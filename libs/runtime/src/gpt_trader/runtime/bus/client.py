@@ -19,6 +19,7 @@ from gpt_trader.runtime.bus.errors import Malformed, Unavailable
 from gpt_trader.runtime.bus.history import Reading
 from gpt_trader.runtime.bus.link import Link, opened
 from gpt_trader.runtime.bus.publishing import Publication
+from gpt_trader.runtime.bus.queue import withdraw
 from gpt_trader.runtime.bus.received import OnMessage, Received, from_core
 from gpt_trader.runtime.bus.room import room
 
@@ -102,7 +103,10 @@ class Bus:
         await self._link.listen(_seen(self._link.zone, pattern), on_msg)
 
     async def consume(self, durable: Durable, on_message: OnMessage) -> None:
-        """Deliver a durable's messages until cancelled: returning acknowledges, Malformed drops, Unavailable delays."""
+        """Deliver a durable's messages until cancelled: returning acknowledges, Malformed drops, Unavailable delays.
+
+        A message of a shared durable is held for as long as `on_message` takes, and given back at once if cancelled.
+        """
         await consumer.consume(self._link, durable, on_message)
 
     def history(
@@ -131,6 +135,10 @@ class Bus:
     async def room(self, stream: str) -> int:
         """Return the bytes that a stream can still take; only the gate may ask, of what drops nothing."""
         return await room(self._link, stream)
+
+    async def withdraw(self, stream: str, pattern: str) -> int:
+        """Take back what waits in a queue on these subjects, and return how many; only the operator may."""
+        return await withdraw(self._link, stream, pattern)
 
 
 @asynccontextmanager

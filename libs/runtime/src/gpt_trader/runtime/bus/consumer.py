@@ -1,4 +1,7 @@
-"""A durable read continuously: requests are renewed before they run dry, messages are settled one after the other."""
+"""A durable read continuously: requests are renewed before they run dry, messages are settled one after the other.
+
+Of a shared durable one message is asked for at a time, so that what waits is free for whoever has nothing to do.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -29,6 +32,7 @@ _SILENCE_SECONDS = 5.0
 _CATCH_UP_SECONDS = 0.1
 _RETRY_SECONDS = 0.25
 _NAK_NANOSECONDS = 1_000_000_000
+_BACK_AT_ONCE = b"-NAK"
 _PENDING_MESSAGES = "Nats-Pending-Messages"
 _IDLE_HEARTBEAT = "100"
 _REQUEST_OVER = frozenset({"404", "408"})
@@ -79,7 +83,7 @@ class _Pull:
         """Ask for more when half of what was asked for has come."""
         if self.subscription is None or (self.requests >= _REQUESTS_PER_INBOX and self.due == 0):
             await self._change_inbox()
-        batch = min(_BATCH, self.durable.max_ack_pending)
+        batch = 1 if self.durable.is_shared else min(_BATCH, self.durable.max_ack_pending)
         if self.owed > batch // 2 or self.requests >= _REQUESTS_PER_INBOX:
             return
         wanted = batch - self.owed
@@ -159,20 +163,46 @@ async def _next(pull: _Pull) -> _Arrived | None:
 
 
 async def _settle(link: Link, durable: Durable, received: Received, reply: str, on_message: OnMessage) -> None:
+    if not durable.is_shared:
+        await _answer(link, received, reply, await _verdict(durable, received, on_message))
+        return
+    try:
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(_say_that_it_goes_on(link, durable, reply))
+            verdict = await _verdict(durable, received, on_message)
+            working.cancel()
+    except asyncio.CancelledError:
+        await _answer(link, received, reply, _BACK_AT_ONCE)
+        raise
+    await _answer(link, received, reply, verdict)
+
+
+async def _verdict(durable: Durable, received: Received, on_message: OnMessage) -> bytes:
+    """Have a message handled and return what to tell the server."""
     try:
         with tracing.continued(received.headers, received.subject):
             await on_message(received)
     except Malformed as error:
         MALFORMED.labels(durable.stream).inc()
         log.warning("message_malformed", subject=received.subject, sequence=received.sequence, reason=str(error))
-        answer = b"+TERM"
+        return b"+TERM"
     except Unavailable as error:
         GIVEN_BACK.labels(durable.stream).inc()
         log.warning("message_given_back", subject=received.subject, sequence=received.sequence, reason=str(error))
-        answer = b"-NAK " + orjson.dumps({"delay": _NAK_NANOSECONDS})
-    else:
-        answer = b"+ACK"
+        return b"-NAK " + orjson.dumps({"delay": _NAK_NANOSECONDS})
+    return b"+ACK"
+
+
+async def _say_that_it_goes_on(link: Link, durable: Durable, reply: str) -> None:
+    """Keep the server from giving the message to somebody else, for as long as this process lives."""
+    while True:
+        await asyncio.sleep(durable.ack_wait.total_seconds() / 3)
+        with suppress(BusUnavailable):
+            await link.send(reply, b"+WPI", None)
+
+
+async def _answer(link: Link, received: Received, reply: str, verdict: bytes) -> None:
     try:
-        await link.send(reply, answer, None)
+        await link.send(reply, verdict, None)
     except BusUnavailable:
         log.warning("acknowledgement_lost", subject=received.subject, sequence=received.sequence)

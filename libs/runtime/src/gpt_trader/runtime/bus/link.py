@@ -57,6 +57,8 @@ class Link:
     on_reconnect: list[Callable[[], None]] = field(default_factory=list)
     is_closing: bool = False
     reconnects: int = 0
+    answers: str = ""
+    """Where this connection's answers come to; its zone's other processes have others."""
     _asked: int = 0
     _waiting: set[asyncio.Future[Any]] = field(default_factory=set)
 
@@ -81,7 +83,7 @@ class Link:
         answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
         self.pending[token] = answer
         try:
-            await self.send(subject, payload, headers, f"{inbox_prefix(self.zone)}.ask.{token}")
+            await self.send(subject, payload, headers, f"{self.answers}.{token}")
             return await self.answered(answer, seconds)
         finally:
             del self.pending[token]
@@ -190,7 +192,8 @@ async def opened(url: str, seed_file: Path | None, zone: Zone) -> AsyncIterator[
     try:
         await _connect(link, url, seed)
         CONNECTED.set(1)
-        await link.listen(f"{inbox_prefix(zone)}.ask.*", link.on_answer)
+        link.answers = link.client.new_inbox()
+        await link.listen(f"{link.answers}.*", link.on_answer)
         yield link
     finally:
         link.is_closing = True

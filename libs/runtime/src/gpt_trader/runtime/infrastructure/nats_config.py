@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
-from gpt_trader.contracts.subjects import ALERTS, DURABLES, HISTORY, RECORDS, REPUBLISHED, ROUTES, Route, Zone, seen_by
+from gpt_trader.contracts.subjects import (
+    ALERTING,
+    ALERTS,
+    DURABLES,
+    HISTORY,
+    QUEUES,
+    RECORDS,
+    REPUBLISHED,
+    ROUTES,
+    Route,
+    Zone,
+    seen_by,
+)
 from gpt_trader.runtime.bus.link import inbox_prefix
 
 PROVISIONER_INBOX = "_INBOX_provisioner"
@@ -113,8 +125,9 @@ def account_name(zone: Zone) -> str:
 
 
 def _publishable(zone: Zone) -> tuple[str, ...]:
-    """Return what only this zone publishes, the alerts that everybody may raise, and its requests to its streams."""
-    return (*(route.pattern for route in ROUTES if route.publisher is zone), ALERTS, *_requests(zone))
+    """Return what only this zone publishes, the alerts that those who trade raise, and its requests to its streams."""
+    alerts = (ALERTS,) if zone in ALERTING else ()
+    return (*(route.pattern for route in ROUTES if route.publisher is zone), *alerts, *_requests(zone))
 
 
 def _readable(zone: Zone) -> tuple[str, ...]:
@@ -125,20 +138,21 @@ def _readable(zone: Zone) -> tuple[str, ...]:
 
 
 def _requests(zone: Zone) -> tuple[str, ...]:
-    """Return exactly the requests with which a zone reads its durables, reads its streams back and asks their room."""
+    """Return exactly a zone's requests: to read its durables and streams, to ask their room, to take work back."""
     durables = [durable for durable in DURABLES if durable.zone is zone]
     return (
         *(f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{durable.name}" for durable in durables),
         *(f"{_ACKNOWLEDGEMENT}{durable.stream}.{durable.name}.>" for durable in durables),
         *(f"$JS.API.DIRECT.GET.{stream}" for stream in sorted(HISTORY[zone])),
         *(f"$JS.API.STREAM.INFO.{stream}" for stream in RECORDS if zone is Zone.GATE),
+        *(f"$JS.API.STREAM.PURGE.{stream}" for stream in QUEUES if zone is Zone.OPERATOR),
     )
 
 
 def _crossings() -> Iterable[_Crossing]:
     for route in ROUTES:
         yield from _crossings_of(route)
-    yield _Crossing(kind="service", owner=Zone.GATE, subject=ALERTS, users=_OTHERS)
+    yield _Crossing(kind="service", owner=Zone.GATE, subject=ALERTS, users=_OTHERS & ALERTING)
     yield _Crossing(kind="stream", owner=Zone.GATE, subject=REPUBLISHED + ALERTS, users=frozenset({Zone.OPERATOR}))
     for subject in sorted({subject for zone in _OTHERS for subject in _requests(zone)}):
         users = frozenset(zone for zone in _OTHERS if subject in _requests(zone))

@@ -75,7 +75,7 @@ async def provision(url: str, seed_file: Path, replicas: int = 1) -> Sequence[st
 
 
 def stream_config(stream: Stream, replicas: int = 1) -> Config:
-    """Say how a stream is kept; nothing in it can be deleted or purged, whatever credential asks."""
+    """Say how a stream is kept; nothing but a queue can be deleted from or purged, whatever credential asks."""
     routes = [route for route in ROUTES if route.stream == stream.name]
     is_alerts = stream.name == "ALERTS"
     is_from_others = is_alerts or any(route.publisher not in {Zone.GATE, Zone.OPERATOR} for route in routes)
@@ -83,7 +83,7 @@ def stream_config(stream: Stream, replicas: int = 1) -> Config:
     return {
         "name": stream.name,
         "subjects": [ALERTS] if is_alerts else [route.pattern for route in routes],
-        "retention": "limits",
+        "retention": "workqueue" if stream.is_queue else "limits",
         "storage": "file",
         "num_replicas": replicas,
         "max_consumers": -1,
@@ -95,7 +95,7 @@ def stream_config(stream: Stream, replicas: int = 1) -> Config:
         "duplicate_window": _nanoseconds(stream.duplicate_window),
         "allow_direct": True,
         "deny_delete": True,
-        "deny_purge": True,
+        "deny_purge": not stream.is_queue,
         **republished,
     }
 

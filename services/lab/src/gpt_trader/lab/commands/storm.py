@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
+from pathlib import Path
 
 from gpt_trader.lab.commands.options import Commands
+from gpt_trader.lab.commands.submitting import submitted
 from gpt_trader.lab.storm import report
 from gpt_trader.lab.storm.campaign import Kind, Tally, campaign, prepare
 from gpt_trader.lab.storm.protections import PROTECTIONS
@@ -26,6 +29,8 @@ _EXITS = """\
 exit code:
   0    no invariant was broken; with --without: the missing protection was noticed
   1    an invariant was broken; with --without: nobody noticed
+  2    --on-bus: the bus can't be used, and the message says why
+  3    --on-bus: nothing was broken, but not every seed was run; which and why is printed
   130  interrupted; what was found until then is printed
 
 examples:
@@ -34,6 +39,11 @@ examples:
   lab storm --without permit-once                 # until the first seed notices
   lab storm --seeds 1000 --json | jq .faults
   lab storm --seeds 500 --length 5                # fewer and longer: more of what takes many orders
+  lab storm --seeds 100000 --on-bus --nats-url nats://127.0.0.1:4222 --nats-seed-file operator.nk
+
+--on-bus puts the seeds into the queue from which `lab worker` processes take them, wherever they run, and prints the
+same report. Interrupted, it takes back what nobody has begun; killed, its pieces are run all the same, or forgotten
+after a day.
 
 protections that --without can take away:
 """
@@ -45,6 +55,7 @@ class Exit(IntEnum):
 
     HELD = 0
     BROKEN = 1
+    INCOMPLETE = 3
     INTERRUPTED = 130
 
 
@@ -65,6 +76,11 @@ def add_to(commands: Commands) -> None:
     command.add_argument("--without", choices=sorted(PROTECTIONS), metavar="NAME", help="take a protection away")
     command.add_argument("--no-shrink", action="store_true", help="do not cut the first failure down")
     command.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    command.add_argument("--on-bus", action="store_true", help="have the workers on the bus run the seeds")
+    command.add_argument(
+        "--nats-url", default="nats://127.0.0.1:4222", metavar="URL", help="with --on-bus: its address"
+    )
+    command.add_argument("--nats-seed-file", type=Path, metavar="FILE", help="with --on-bus: the operator's nkey seed")
     command.set_defaults(run=_run)
 
 
@@ -72,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
     """Run, print, and return the exit code."""
     clock = SystemClock()
     began, kind = clock.wall(), Kind(without=options.without, length=options.length)
-    tally, is_interrupted = Tally(), False
+    tally, undone, is_interrupted = Tally(), tuple[str, ...](), False
 
     def told(so_far: Tally) -> bool:
         nonlocal tally
@@ -82,8 +98,7 @@ def _run(options: argparse.Namespace) -> int:
 
     try:
         if options.seed is None:
-            seeds = range(options.first, options.first + options.seeds)
-            campaign(seeds, options.jobs, kind, told)
+            undone = _many(options, kind, told)
         else:
             tally.add([_traced(options, kind)])
     except KeyboardInterrupt:
@@ -93,15 +108,28 @@ def _run(options: argparse.Namespace) -> int:
     if tally.failed and not options.no_shrink and not is_interrupted:
         first = tally.failed[0]
         shortest = shrunk(kind.plan(first.seed), first)
-    found = Found(tally=tally, seconds=seconds, kind=kind, shortest=shortest, is_interrupted=is_interrupted)
+    found = Found(
+        tally=tally, seconds=seconds, kind=kind, shortest=shortest, is_interrupted=is_interrupted, undone=undone
+    )
     sys.stdout.write(report.as_json(found) if options.json else report.as_text(found))
     return _exit(found)
+
+
+def _many(options: argparse.Namespace, kind: Kind, told: Callable[[Tally], bool]) -> tuple[str, ...]:
+    """Run the seeds here or on the bus, and return what could not be run."""
+    seeds = range(options.first, options.first + options.seeds)
+    if options.on_bus:
+        return submitted(options.nats_url, options.nats_seed_file, seeds, kind, told)
+    campaign(seeds, options.jobs, kind, told)
+    return ()
 
 
 def _exit(found: Found) -> Exit:
     if found.is_interrupted:
         return Exit.INTERRUPTED
     is_broken = bool(found.tally.failed)
+    if found.undone and not is_broken:
+        return Exit.INCOMPLETE
     return Exit.BROKEN if is_broken == (found.kind.without is None) else Exit.HELD
 
 

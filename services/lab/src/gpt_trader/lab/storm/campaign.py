@@ -14,7 +14,8 @@ from gpt_trader.lab.storm.terms import policy
 from gpt_trader.lab.storm.weakness import NOTHING_MISSING
 from gpt_trader.runtime import logs
 
-_RANGE = 20
+SMALLEST = 20
+"""Seeds of one range: a few seconds, after which somebody hears how far it is."""
 
 
 @dataclass(slots=True)
@@ -23,7 +24,8 @@ class Tally:
 
     seeds: int = 0
     steps: int = 0
-    simulated_seconds: float = 0.0
+    simulated_ms: int = 0
+    """Whole, so that the sum is the same in any order."""
     approved: int = 0
     orders: int = 0
     crashes: int = 0
@@ -35,7 +37,7 @@ class Tally:
         for one in outcomes:
             self.seeds += 1
             self.steps += one.steps
-            self.simulated_seconds += one.seconds
+            self.simulated_ms += round(one.seconds * 1000)
             self.approved += one.approved
             self.orders += one.orders
             self.crashes += one.crashes
@@ -43,6 +45,17 @@ class Tally:
             if one.violations:
                 self.failed.append(one)
         self.failed.sort(key=lambda one: one.seed)
+
+    def merge(self, part: "Tally") -> None:
+        """Count what somebody else counted."""
+        self.seeds += part.seeds
+        self.steps += part.steps
+        self.simulated_ms += part.simulated_ms
+        self.approved += part.approved
+        self.orders += part.orders
+        self.crashes += part.crashes
+        self.faults.update(part.faults)
+        self.failed = sorted([*self.failed, *part.failed], key=lambda one: one.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +75,8 @@ def campaign(seeds: range, jobs: int, kind: Kind, told: Callable[[Tally], bool])
     """Run all seeds; `told` hears of each range, and ends the campaign by returning False."""
     tally = Tally()
     prepare()
-    for outcomes in _outcomes(seeds, jobs, kind):
-        tally.add(outcomes)
+    for part in _parts(seeds, jobs, kind):
+        tally.merge(part)
         if not told(tally):
             break
     return tally
@@ -78,13 +91,32 @@ def prepare() -> None:
     gc.disable()  # each range collects what it leaves, when no task of it can be closed any more
 
 
-def _outcomes(seeds: range, jobs: int, kind: Kind) -> Iterator[Sequence[Outcome]]:
-    ranges = [seeds[start : start + _RANGE] for start in range(0, len(seeds), _RANGE)]
+def tallied(seeds: range, kind: Kind, is_wanted: Callable[[], bool] = lambda: True) -> Tally:
+    """Run seeds in a prepared process; it ends early when they are not wanted, or a missing protection showed."""
+
+    def goes_on(outcome: Outcome) -> bool:
+        return is_wanted() and (kind.without is None or not outcome.violations)
+
+    tally = Tally()
+    for part in ranges(seeds):  # each collects what it leaves
+        outcomes = run_all(map(kind.plan, part), goes_on)
+        tally.add(outcomes)
+        if not goes_on(outcomes[-1]):
+            break
+    return tally
+
+
+def ranges(seeds: range, size: int = SMALLEST) -> Sequence[range]:
+    """Cut seeds into pieces."""
+    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
+
+
+def _parts(seeds: range, jobs: int, kind: Kind) -> Iterator[Tally]:
     if jobs == 1:
-        yield from (_some(one, kind) for one in ranges)
+        yield from (tallied(one, kind) for one in ranges(seeds))
         return
     with ProcessPoolExecutor(jobs, get_context("fork"), _begin) as pool:
-        futures: list[Future[Sequence[Outcome]]] = [pool.submit(_some, one, kind) for one in ranges]
+        futures: list[Future[Tally]] = [pool.submit(tallied, one, kind) for one in ranges(seeds)]
         try:
             yield from (future.result() for future in as_completed(futures))
         finally:
@@ -94,7 +126,3 @@ def _outcomes(seeds: range, jobs: int, kind: Kind) -> Iterator[Sequence[Outcome]
 def _begin() -> None:
     """Leave an interrupt to the parent: it ends this process in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _some(seeds: range, kind: Kind) -> Sequence[Outcome]:
-    return run_all(map(kind.plan, seeds), lambda outcome: kind.without is None or not outcome.violations)

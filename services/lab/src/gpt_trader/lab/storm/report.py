@@ -21,6 +21,7 @@ class Found:
     kind: Kind
     shortest: Outcome | None
     is_interrupted: bool
+    undone: tuple[str, ...] = ()
 
     @property
     def per_second(self) -> float:
@@ -39,13 +40,14 @@ def as_json(found: Found) -> str:
         "seconds": round(found.seconds, 3),
         "schedules_per_second": round(found.per_second, 2),
         "events": tally.steps,
-        "simulated_seconds": round(tally.simulated_seconds, 1),
+        "simulated_seconds": round(tally.simulated_ms / 1000, 1),
         "approved": tally.approved,
         "orders": tally.orders,
         "crashes": tally.crashes,
         "faults": dict(sorted(tally.faults.items())),
         "violated_seeds": len(tally.failed),
         "failed": [_spelled(one) for one in tally.failed],
+        "undone": found.undone,
         "shortest": None if found.shortest is None else _spelled(found.shortest),
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
@@ -59,7 +61,7 @@ def as_text(found: Found) -> str:
         ("seeds", f"{tally.seeds}"),
         ("schedules/s", f"{found.per_second:.1f}"),
         ("events", f"{tally.steps} ({per_schedule:.0f} a schedule)"),
-        ("simulated", f"{tally.simulated_seconds / 3600:.1f} h"),
+        ("simulated", f"{tally.simulated_ms / 3_600_000:.1f} h"),
         ("approved, at the venue", f"{tally.approved}, {tally.orders}"),
         ("faults, crashes", f"{tally.faults.total()}, {tally.crashes}"),
         ("seeds with a violation", f"{len(tally.failed)}"),
@@ -74,6 +76,7 @@ def as_text(found: Found) -> str:
     if found.shortest is not None:
         lines.append(f"shortest schedule of seed {found.shortest.seed} that still breaks {_invariant(found.shortest)}:")
         lines += [f"  {fault}" for fault in found.shortest.struck]
+    lines += [f"NOT RUN: {one}" for one in found.undone]
     if found.is_interrupted:
         lines.append("interrupted: the rest was not run")
     return "\n".join(lines).rstrip() + "\n"
