@@ -184,8 +184,9 @@ def _apart(gate: psutil.Process) -> Iterator[None]:
     try:
         yield
     finally:
-        _prefer(gate, os.SCHED_OTHER, 0)
-        _keep_to(dict.fromkeys(everything, cores))
+        with suppress(psutil.NoSuchProcess):  # one that ended is told of elsewhere
+            _prefer(gate, os.SCHED_OTHER, 0)
+            _keep_to(dict.fromkeys(everything, cores))
 
 
 def _prefer(process: psutil.Process, policy: int, priority: int) -> None:
