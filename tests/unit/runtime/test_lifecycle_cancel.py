@@ -2,10 +2,11 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from gpt_trader.runtime.lifecycle import heed_cancel
+from gpt_trader.runtime.lifecycle import Exit, heed_cancel, run
 
 
 async def test_a_loop_that_swallowed_its_cancellation_still_ends() -> None:
@@ -26,3 +27,38 @@ async def test_a_loop_that_swallowed_its_cancellation_still_ends() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 1)
     assert rounds == 1
+
+
+@pytest.mark.timeout(30)
+def test_a_service_ends_when_a_part_of_it_fails_though_another_swallowed_the_word() -> None:
+    swallowed = 0
+
+    async def goes_on() -> None:
+        nonlocal swallowed
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:  # as a timeout of the same moment does
+            swallowed += 1
+            await asyncio.Event().wait()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise OSError("the disk is full")
+
+    async def service() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(goes_on())
+            group.create_task(fails())
+
+    assert run(service, patience=timedelta(seconds=0.1)) is Exit.BUG
+    assert swallowed == 1
+
+
+def test_who_works_within_time_limits_is_not_told_to_end() -> None:
+    async def service() -> None:
+        for _ in range(15):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await asyncio.sleep(60)
+
+    assert run(service, patience=timedelta()) is Exit.CLEAN

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
 
@@ -46,7 +47,8 @@ class Exit(IntEnum):
 def run(main: Callable[[], Coroutine[object, object, None]], patience: timedelta = PATIENCE) -> int:
     """Run a service until it ends or SIGTERM/SIGINT cancels it; its `finally` blocks drain. Returns the exit code.
 
-    A task that was told to end and still runs after this patience is told again, until it does.
+    A task that was told to end, by a signal or by the failure of another, and still runs after this patience is told
+    again, until it does: half a service neither works nor is started anew.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_supervised(main, patience))
@@ -123,29 +125,37 @@ def spare_what_is_there() -> None:
 
 async def _supervised(main: Callable[[], Coroutine[object, object, None]], patience: timedelta) -> int:
     loop = asyncio.get_running_loop()
+    reminder = _Reminder(loop, patience.total_seconds())
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(main())
             for name in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(name, _tell_to_end, task, patience)
+                loop.add_signal_handler(name, task.cancel)
+            reminder.look()
     except BaseExceptionGroup as error:
         return _code_of(error)
     log.info("stopped", exit_code=Exit.CLEAN)
     return Exit.CLEAN
 
 
-def _tell_to_end(task: asyncio.Task[None], patience: timedelta) -> None:
-    task.cancel()
-    task.get_loop().call_later(patience.total_seconds(), _tell_again, task.get_loop())
+@dataclass(slots=True)
+class _Reminder:
+    """Tells those again who were told to end and go on: a time limit that ran out then can have eaten the word."""
 
+    loop: asyncio.AbstractEventLoop
+    patience: float
+    since: dict[asyncio.Task[object], float] = field(default_factory=dict)
+    """When each of them was first seen to be told, on the loop's clock."""
 
-def _tell_again(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel again who goes on: a time limit that runs out in the same moment can have eaten the first word."""
-    for task in asyncio.all_tasks(loop):
-        if task.cancelling():
-            log.warning("told_to_end_again", task=str(task.get_coro()))
-            task.cancel()
-    loop.call_later(_AGAIN_EVERY, _tell_again, loop)
+    def look(self) -> None:
+        now = self.loop.time()
+        told = [task for task in asyncio.all_tasks(self.loop) if task.cancelling()]
+        self.since = {task: self.since.get(task, now) for task in told}
+        for task, since in self.since.items():
+            if now - since >= self.patience:
+                log.warning("told_to_end_again", task=str(task.get_coro()))
+                task.cancel()
+        self.loop.call_later(_AGAIN_EVERY, self.look)
 
 
 def _code_of(error: BaseExceptionGroup[BaseException]) -> Exit:
