@@ -54,11 +54,23 @@ def test_a_service_ends_when_a_part_of_it_fails_though_another_swallowed_the_wor
     assert swallowed == 1
 
 
-def test_who_works_within_time_limits_is_not_told_to_end() -> None:
+def test_a_part_that_outlives_the_failure_of_its_own_group_is_not_told_to_end() -> None:
+    ended = []
+
+    async def lost() -> None:
+        await asyncio.sleep(0)
+        raise OSError("the connection is lost")
+
+    async def reconnects() -> None:
+        with suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lost())
+        await asyncio.sleep(1.5)
+        ended.append("by itself")
+
     async def service() -> None:
-        for _ in range(15):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await asyncio.sleep(60)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reconnects())
 
     assert run(service, patience=timedelta()) is Exit.CLEAN
+    assert ended == ["by itself"]

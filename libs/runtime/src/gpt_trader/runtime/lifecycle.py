@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
 
@@ -125,13 +125,12 @@ def spare_what_is_there() -> None:
 
 async def _supervised(main: Callable[[], Coroutine[object, object, None]], patience: timedelta) -> int:
     loop = asyncio.get_running_loop()
-    reminder = _Reminder(loop, patience.total_seconds())
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(main())
             for name in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(name, task.cancel)
-            reminder.look()
+            _Reminder(loop, task, patience.total_seconds()).look()
     except BaseExceptionGroup as error:
         return _code_of(error)
     log.info("stopped", exit_code=Exit.CLEAN)
@@ -140,21 +139,27 @@ async def _supervised(main: Callable[[], Coroutine[object, object, None]], patie
 
 @dataclass(slots=True)
 class _Reminder:
-    """Tells those again who were told to end and go on: a time limit that ran out then can have eaten the word."""
+    """Tells those again who were told to end and go on: a time limit that ran out then can have eaten the word.
+
+    Only when the whole service is to end: a task that outlived the failure of its own group looks told for ever (a
+    TaskGroup that fails while it is waited for does not take its word back).
+    """
 
     loop: asyncio.AbstractEventLoop
+    service: asyncio.Task[None]
     patience: float
-    since: dict[asyncio.Task[object], float] = field(default_factory=dict)
-    """When each of them was first seen to be told, on the loop's clock."""
+    since: float | None = None
+    """When the service was first seen to be told, on the loop's clock."""
 
     def look(self) -> None:
         now = self.loop.time()
-        told = [task for task in asyncio.all_tasks(self.loop) if task.cancelling()]
-        self.since = {task: self.since.get(task, now) for task in told}
-        for task, since in self.since.items():
-            if now - since >= self.patience:
-                log.warning("told_to_end_again", task=str(task.get_coro()))
-                task.cancel()
+        if self.since is None and self.service.cancelling():
+            self.since = now
+        if self.since is not None and now - self.since >= self.patience:
+            for task in asyncio.all_tasks(self.loop):
+                if task.cancelling():
+                    log.warning("told_to_end_again", task=str(task.get_coro()))
+                    task.cancel()
         self.loop.call_later(_AGAIN_EVERY, self.look)
 
 
