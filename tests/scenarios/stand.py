@@ -84,8 +84,9 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 Changes = Mapping[str, Any]
 NO_CHANGES: Changes = MappingProxyType({})
-SLOW_MACHINE = frozenset({"state_store", "bus_store"})
-"""What stops entries for a second or two where disk or cores are busy: the store did not answer, nor the bus say."""
+SLOW_MACHINE = frozenset({"state_store", "bus_store", "rate_budget"})
+"""What stops entries for some seconds where disk or cores are busy: the store did not answer, nor the bus say, or what
+was to be asked of the venue over a second was asked at once."""
 
 
 def failed(decision: Decision) -> dict[str, CheckResult]:

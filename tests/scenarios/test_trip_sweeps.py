@@ -10,6 +10,7 @@ from stand import BTC, ETH, PRICES, SOL, TERMS, Stand, Terms, approved, failed, 
 
 from gpt_trader.contracts import subjects
 from gpt_trader.contracts.account import TradingStatus
+from gpt_trader.contracts.signals import Action
 from gpt_trader.contracts.telemetry import Alert, Severity
 
 
@@ -33,7 +34,7 @@ def fall(stand: Stand, percent: str) -> None:
 
 
 @trips("move_in_5_min")
-@policy(breakers={"move_fraction": "0.02"})
+@policy(breakers={"move_fraction": "0.02", "pause_seconds": 4})
 def test_a_market_that_moves_too_far_within_5_minutes_takes_no_entries(stand: Stand) -> None:
     """First in this file: for five minutes a market remembers what other tests did to it."""
     stand.price(SOL, PRICES[SOL] * Decimal("1.03"))
@@ -119,7 +120,7 @@ def test_a_strategy_that_enters_too_often_in_a_day_is_switched_off(stand: Stand)
 
 
 @trips("value_in_a_second")
-@policy(working={"notional_per_second": 100})
+@policy(working={"notional_per_second": 100, "burst_pause_seconds": 4})
 def test_too_much_filled_within_a_second_pauses_the_product(stand: Stand) -> None:
     stand.hold(BTC)
 
@@ -166,7 +167,7 @@ def test_a_held_product_that_goes_silent_is_paused_without_any_signal(stand: Sta
 
 
 @trips("venue_error_share")
-@policy(venue_health={"window_seconds": 6, "min_requests": 4, "halt_fraction": 1})
+@policy(venue_health={"window_seconds": 6, "min_requests": 4, "halt_fraction": 1, "pause_seconds": 4})
 def test_a_venue_that_fails_too_often_blocks_entries_until_it_answers_again(stand: Stand) -> None:
     stand.fault("http_500_before_accept", "GET /api/v3/brokerage/accounts", times=-1)
     cause = stand.until_cause("venue_errors")
@@ -198,7 +199,7 @@ def test_a_spent_rate_budget_blocks_entries_until_there_is_room_again(stand: Sta
     """The venue says that there were too many requests: then the budget is spent, whatever we counted."""
     stand.fault("http_429", "GET /api/v3/brokerage/accounts", times=1)
     cause = stand.until_cause("rate_budget")
-    denied = stand.enter(BTC)
+    denied = stand.decided(stand.ask(Action.ENTER, BTC))
     stand.until_gone("rate_budget")
 
     assert cause.status is TradingStatus.PAUSED
