@@ -114,7 +114,8 @@ class Rig:
                 until(partial(self._is_over, signal), "a death, or a denial", REACHED_WITHIN)
             if not self.trap.is_set():
                 return signal
-            if not self._was_denied(signal) and all(child.is_alive for child in children.values()):
+            is_refused = self.witness.ending(signal).startswith("failed: ")
+            if not (self._was_denied(signal) or is_refused) and all(child.is_alive for child in children.values()):
                 return None
         return None
 

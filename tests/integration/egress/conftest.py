@@ -48,6 +48,7 @@ class FakePermits:
     origins: list[int | None] = field(default_factory=list)
     is_fenced: bool = False
     forgone: list[str] = field(default_factory=list)
+    not_stored: set[str] = field(default_factory=set)
     held_up: timedelta = timedelta(0)
 
     def approve(self, body: bytes, purpose: Purpose = Purpose.ENTRY) -> bytes:
@@ -61,8 +62,11 @@ class FakePermits:
     def purpose_of(self, body_sha256: str) -> Purpose | None:
         return None if body_sha256 in self.issued else self.approved.get(body_sha256)
 
+    def is_on_its_way(self, body_sha256: str) -> bool:
+        return body_sha256 in self.not_stored
+
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:
-        if body_sha256 not in self.approved:
+        if body_sha256 not in self.approved or body_sha256 in self.not_stored:
             return PermitRefused(reason=Refusal.NO_MATCHING_APPROVAL)
         if body_sha256 in self.issued:
             return PermitRefused(reason=Refusal.PERMIT_ALREADY_ISSUED)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import aiohttp
@@ -55,6 +56,22 @@ async def test_an_approved_body_becomes_exactly_one_order(hop: Any, sim: Any, an
     assert await venue_has(sim, body)
     assert hop.permits.outcomes == [PermitOutcome.ANSWERED]
     assert hop.permits.origins == [1700000000000000000]
+
+
+async def test_an_order_that_overtakes_the_buss_word_on_its_approval_waits_for_it(
+    hop: Any, sim: Any, an_order_body: Body
+) -> None:
+    body, late = hop.permits.approve(an_order_body()), hop.permits.approve(an_order_body())
+    hop.permits.not_stored |= {sha256(body).hexdigest(), sha256(late).hexdigest()}
+
+    asked = asyncio.create_task(hop.post(body))
+    await asyncio.sleep(0.1)
+    assert not await venue_has(sim, body)
+    hop.permits.not_stored.remove(sha256(body).hexdigest())
+
+    assert (await asked)[0] == 200
+    assert refusal(await hop.post(late)) == (403, "PERMIT_REFUSED", "no_matching_approval")
+    assert not await venue_has(sim, late)
 
 
 async def test_one_changed_byte_is_another_body(hop: Any, an_order_body: Body) -> None:

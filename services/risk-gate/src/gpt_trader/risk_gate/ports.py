@@ -209,6 +209,10 @@ class Permits(Protocol):
         """
         ...
 
+    def is_on_its_way(self, body_sha256: str) -> bool:
+        """Whether this body is approved, and the bus has yet to say that it keeps the approval."""
+        ...
+
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:
         """Return a permit that is already on disk, or the reason why there is none.
 

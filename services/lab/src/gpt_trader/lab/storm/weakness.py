@@ -91,6 +91,10 @@ class LaxDesk:
         """Ask the real desk."""
         return self.desk.purpose_of(body_sha256)
 
+    def is_on_its_way(self, body_sha256: str) -> bool:
+        """Ask the real desk."""
+        return self.desk.is_on_its_way(body_sha256)
+
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:
         """Decide on what the bent state says, and write it down."""
         ledger = self.desk.ledger

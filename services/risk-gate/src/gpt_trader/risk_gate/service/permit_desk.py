@@ -35,6 +35,11 @@ class PermitDesk:
         kept = self._approval(body_sha256)
         return None if kept is None else kept.purpose
 
+    def is_on_its_way(self, body_sha256: str) -> bool:
+        """Whether the approval of this body is written down, and not yet that the bus has it."""
+        kept = self._approval(body_sha256)
+        return kept is not None and not kept.is_stored
+
     def ask(self, body_sha256: str, origin_ns: int | None) -> PermitIssued | PermitRefused:
         """Decide, write it down, answer."""
         now = self.ledger.clock.now()

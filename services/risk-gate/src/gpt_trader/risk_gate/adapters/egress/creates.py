@@ -24,6 +24,7 @@ _TICK_TO_ORDER = prometheus_client.Histogram(
 )
 _PERMITS = prometheus_client.Counter("risk_gate_permits", "answers to requests for a permit", ["answer"])
 _REQUEST_TIMEOUT = 408
+_STORED_WITHIN, _STORED_LOOKS = timedelta(seconds=1), 200
 
 for _answer in ("issued", *Refusal):
     _PERMITS.labels(_answer)  # from zero on: else the first refusal is no increase
@@ -59,6 +60,7 @@ class Creates:
 
     async def _create(self, body: bytes, origin_ns: int | None) -> Answer:
         body_sha256 = hashlib.sha256(body).hexdigest()
+        await self._stored(body_sha256)
         purpose = self.permits.purpose_of(body_sha256)
         if purpose is not None and not self.link.budget.allows(_priority(purpose)):
             self.permits.forgo(body_sha256)
@@ -71,6 +73,13 @@ class Creates:
             return _refused(permit.reason)
         _PERMITS.labels("issued").inc()
         return await self._forward(permit, body, asked_at, origin_ns)
+
+    async def _stored(self, body_sha256: str) -> None:
+        """Wait for what the bus says of an approval: its delivery can overtake its acknowledgement to us."""
+        for _ in range(_STORED_LOOKS):
+            if not self.permits.is_on_its_way(body_sha256):
+                return
+            await asyncio.sleep(_STORED_WITHIN.total_seconds() / _STORED_LOOKS)
 
     async def _forward(self, permit: PermitIssued, body: bytes, asked_at: datetime, origin_ns: int | None) -> Answer:
         outcome = PermitOutcome.UNKNOWN
