@@ -111,7 +111,7 @@ def test_unsubscribing_everything_ends_in_an_empty_ack(
 
     feed.client.unsubscribe(["BTC-USD"], ["ticker"])
 
-    eventually(lambda: feed.of("subscriptions")[-1]["events"] == [{"subscriptions": {}}])
+    eventually(lambda: [one["events"] for one in feed.of("subscriptions")[-1:]] == [[{"subscriptions": {}}]])
 
 
 async def drain(socket: Any, patience: float) -> None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 from gpt_trader.runtime.bus.errors import BusUnavailable
 from gpt_trader.runtime.bus.link import Link
 
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 10.0
 
 
 class _Purged(BaseModel):
