@@ -303,7 +303,7 @@ def test_market_commands_move_price_spread_and_flags(
     refused = client.limit_order_gtc_buy("no", "BTC-USD", "0.1", LOW)
     assert refused.error_response["error"] == "TRADING_DISABLED"
     assert client.get_product("BTC-USD").trading_disabled is True
-    eventually(lambda: feed.events("status")[-1]["products"][0]["status"] == "offline")
+    eventually(lambda: [event["products"][0]["status"] for event in feed.events("status")[-1:]] == ["offline"])
 
 
 def test_a_crash_fills_a_resting_bid_on_the_way_down(venue: Any, eventually: Callable[..., Any]) -> None:
