@@ -284,7 +284,7 @@ def test_entries_fill_a_limit_and_never_pass_it(stand: Stand) -> None:
 
     assert all(map(is_approved, held))
     assert [one.notional <= 3000 for one in held] == [True] * 3
-    assert sum(one.notional for one in held) <= 7000
+    assert sum(one.quantity for one in held) * PRICES[BTC] <= 7000, "at the mark: what is filled counts no worse"
 
 
 @trips("open_orders_are_few", "order_does_not_meet_our_own", "balance_covers_it", "order_only_reduces")
